@@ -1,0 +1,92 @@
+package io.vmferry.streams.transport;
+
+import io.vmferry.kvm.OwnedFd;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.time.Duration;
+
+/**
+ * One migration connection: a byte stream with blocking calls.
+ *
+ * <p>One thread may read while another writes; two threads must not do the same. {@link #close} may
+ * come from any thread and ends the calls of the others with an exception. Calls block their
+ * thread: use a thread or dispatcher made for that. Direct buffers go to the kernel without a copy
+ * and may be views of guest memory, also of missing pages (the access happens inside the system
+ * call); heap buffers are copied in small pieces and are for frames only.
+ */
+public interface Connection extends AutoCloseable {
+
+  /**
+   * Fills the rest of the buffer.
+   *
+   * @throws java.io.EOFException if the peer closes first
+   * @throws ReadTimeoutException if the read timeout passes; the connection is closed then
+   * @throws IOException if the connection fails or is closed by this side
+   */
+  void readFully(ByteBuffer into) throws IOException;
+
+  /**
+   * Fills the rest of the buffer, or reports that the peer has closed where a frame could begin.
+   *
+   * @return false if the peer closed before the first byte; the buffer is untouched then
+   * @throws java.io.EOFException if the peer closes after some of the bytes
+   * @throws ReadTimeoutException if the read timeout passes; the connection is closed then
+   * @throws IOException if the connection fails or is closed by this side
+   */
+  boolean readFullyOrEof(ByteBuffer into) throws IOException;
+
+  /**
+   * Writes the rest of every buffer, in order, in as few system calls as it takes.
+   *
+   * @throws IOException if the connection fails, is closed by this side, or takes nothing for the
+   *     write timeout; what was written by then is not known to have arrived
+   */
+  void writeFully(ByteBuffer... from) throws IOException;
+
+  /** Whether {@link #sendWithFd} and {@link #receiveWithFd} work: UNIX sockets only. */
+  boolean passesDescriptors();
+
+  /**
+   * Sends the rest of the buffer and a descriptor in one message. The descriptor stays the
+   * caller's.
+   *
+   * @throws IOException if the connection fails or cannot pass descriptors
+   */
+  void sendWithFd(ByteBuffer from, OwnedFd fd) throws IOException;
+
+  /**
+   * Fills the rest of the buffer from a message that carries one descriptor, which the caller owns
+   * then.
+   *
+   * @throws IOException if no descriptor came, the connection fails or cannot pass descriptors
+   */
+  OwnedFd receiveWithFd(ByteBuffer into) throws IOException;
+
+  /**
+   * How long a read may wait for the peer; zero, the default, is for ever. A timeout closes the
+   * connection, as the stream is then at an unknown place. It may come late by an eighth, and at
+   * least 10 ms. Counted for the whole call up to 64 KiB, from the last bytes for larger buffers.
+   */
+  void setReadTimeout(Duration timeout);
+
+  /** TCP: send small writes at once (on) or let the kernel gather them (off, the default). */
+  void noDelay(boolean on) throws IOException;
+
+  /** Bytes read so far: the stream offset for error messages. */
+  long bytesRead();
+
+  /** Bytes written so far. */
+  long bytesWritten();
+
+  /** Whether this side has not closed it. */
+  boolean isOpen();
+
+  /** Both ends for a log line, such as {@code tcp 10.0.0.1:40000 to 10.0.0.2:9000}. */
+  String describe();
+
+  /**
+   * Closes the connection; threads blocked in it get an exception. Any thread, any number of times.
+   */
+  @Override
+  void close();
+}

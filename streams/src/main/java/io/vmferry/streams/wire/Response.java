@@ -1,0 +1,96 @@
+package io.vmferry.streams.wire;
+
+import java.nio.ByteBuffer;
+import org.apache.pekko.util.ByteString;
+
+/**
+ * One response frame, {@link WireFormat#RESPONSE_BYTES} bytes.
+ *
+ * @param status how the request went
+ * @param extensions the extensions taken, a bit set: means something in the answer to Start only,
+ *     zero and to be ignored in any other
+ * @param length bytes of payload that follow, unsigned; not zero in answers to PageFault only
+ */
+public record Response(Status status, int extensions, long length) {
+  private static final Response OK = new Response(Status.OK, 0, 0);
+  private static final Response ERROR = new Response(Status.ERROR, 0, 0);
+
+  /** Ok, nothing follows. */
+  public static Response ok() {
+    return OK;
+  }
+
+  /** Ok to Start, with the extensions that both sides know from here on. */
+  public static Response ok(int extensions) {
+    return new Response(Status.OK, extensions, 0);
+  }
+
+  /** Ok to PageFault; so many bytes of the page follow (0 = it is in the shared memory). */
+  public static Response page(long lengthBytes) {
+    return new Response(Status.OK, 0, lengthBytes);
+  }
+
+  /** Refused or failed; nothing follows. */
+  public static Response error() {
+    return ERROR;
+  }
+
+  /** Whether the status is ok. */
+  public boolean isOk() {
+    return status == Status.OK;
+  }
+
+  /**
+   * Checks that nothing follows: only an answer to PageFault may announce bytes.
+   *
+   * @return this response
+   * @throws ProtocolException if bytes follow
+   */
+  public Response requireEmpty(Command answered) throws ProtocolException {
+    if (length != 0) {
+      throw new ProtocolException(
+          "an answer without payload to " + answered,
+          "one of " + Long.toUnsignedString(length) + " bytes");
+    }
+    return this;
+  }
+
+  private ByteBuffer frame() {
+    return Frames.blank(WireFormat.RESPONSE_BYTES)
+        .putShort(WireFormat.RESPONSE_STATUS, (short) status.value())
+        .putInt(WireFormat.RESPONSE_EXTENSIONS, extensions)
+        .putLong(WireFormat.RESPONSE_LENGTH, length);
+  }
+
+  /** Appends the frame; the buffer's byte order does not matter. */
+  public void encode(ByteBuffer to) {
+    Frames.append(frame(), to);
+  }
+
+  /** The frame as bytes. */
+  public ByteString encode() {
+    return ByteString.fromByteBuffer(frame());
+  }
+
+  /**
+   * Takes one frame; the buffer's byte order does not matter.
+   *
+   * @throws ProtocolException if it is cut short or its status is unknown
+   */
+  public static Response decode(ByteBuffer from) throws ProtocolException {
+    ByteBuffer frame = Frames.take(from, WireFormat.RESPONSE_BYTES, "response");
+    return new Response(
+        Status.of(Short.toUnsignedInt(frame.getShort(WireFormat.RESPONSE_STATUS))),
+        frame.getInt(WireFormat.RESPONSE_EXTENSIONS),
+        frame.getLong(WireFormat.RESPONSE_LENGTH));
+  }
+
+  /**
+   * Decodes exactly one frame.
+   *
+   * @throws ProtocolException if it has another size or its status is unknown
+   */
+  public static Response decode(ByteString from) throws ProtocolException {
+    return decode(Frames.exactly(from, WireFormat.RESPONSE_BYTES, "response"));
+  }
+}

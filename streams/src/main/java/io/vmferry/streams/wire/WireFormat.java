@@ -1,0 +1,66 @@
+package io.vmferry.streams.wire;
+
+import java.nio.ByteOrder;
+
+/**
+ * Every number and offset of the format, in wire order. All integers are little-endian.
+ *
+ * <pre>
+ * Request, 16 bytes                       Response, 16 bytes
+ *  0  u16  command                         0  u16  status
+ *  2  6    headers                         2  6    padding
+ *     Start:  2 u16 version                   Start's ok: 4 u32 extensions taken
+ *             4 u32 extensions offered        else: zero, ignored on read
+ *     else: zero, ignored on read
+ *  8  u64  payload length                  8  u64  payload length
+ *
+ * MemoryRange, 16 bytes                   ConnectionRole, 2 bytes
+ *  0  u64  guest physical address          0  u16  role
+ *  8  u64  length in bytes
+ * </pre>
+ *
+ * <p>Source: docs/protocol.md#frames.
+ */
+public final class WireFormat {
+  /** The byte order of every integer. */
+  public static final ByteOrder ORDER = ByteOrder.LITTLE_ENDIAN;
+
+  /** Size of a request frame in bytes. */
+  public static final int REQUEST_BYTES = 16;
+
+  /** Size of a response frame in bytes. */
+  public static final int RESPONSE_BYTES = 16;
+
+  /** Size of one entry of a range table in bytes, and of a page fault's payload. */
+  public static final int RANGE_BYTES = 16;
+
+  /** Size of the role header of an additional connection in bytes. */
+  public static final int ROLE_BYTES = 2;
+
+  /** Size of the payload of MemoryFd, the slot number, in bytes. */
+  public static final int SLOT_BYTES = 4;
+
+  /** The newest protocol version, which this side sends in Start. */
+  public static final int CURRENT_VERSION = 0;
+
+  /** First value of the commands that only exist once an extension has been agreed on. */
+  public static final int FIRST_EXTENSION_COMMAND = 0x8000;
+
+  // Offsets in a Request.
+  static final int REQUEST_COMMAND = 0;
+  static final int REQUEST_VERSION = 2;
+  static final int REQUEST_EXTENSIONS = 4;
+  static final int REQUEST_LENGTH = 8;
+
+  // Offsets in a Response.
+  static final int RESPONSE_STATUS = 0;
+  static final int RESPONSE_PADDING = 2;
+  static final int RESPONSE_EXTENSIONS = 4;
+  static final int RESPONSE_LENGTH = 8;
+
+  // Offsets in a MemoryRange.
+  static final int RANGE_GPA = 0;
+  static final int RANGE_LENGTH = 8;
+
+  private WireFormat() {}
+}

@@ -1,0 +1,147 @@
+package io.vmferry.streams.wire;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.util.List;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** Frames byte by byte as the protocol page has them, not as this code writes them. */
+class GoldenFramesTest {
+
+  static Stream<Arguments> requests() {
+    return Stream.of(
+        Arguments.of(Request.start(0), "01 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00"),
+        Arguments.of(
+            Request.of(Command.CONFIG, 0x1234), "02 00 00 00 00 00 00 00 34 12 00 00 00 00 00 00"),
+        Arguments.of(
+            Request.of(Command.STATE, 0x0a0b0c0d),
+            "03 00 00 00 00 00 00 00 0d 0c 0b 0a 00 00 00 00"),
+        Arguments.of(Request.memory(3), "04 00 00 00 00 00 00 00 30 00 00 00 00 00 00 00"),
+        Arguments.of(
+            Request.of(Command.COMPLETE), "05 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00"),
+        Arguments.of(
+            Request.of(Command.ABANDON), "06 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00"),
+        Arguments.of(Request.memoryFd(), "07 00 00 00 00 00 00 00 04 00 00 00 00 00 00 00"),
+        Arguments.of(
+            Request.of(Command.COMPLETE_PAUSED), "08 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00"),
+        Arguments.of(Request.pageFault(), "09 00 00 00 00 00 00 00 10 00 00 00 00 00 00 00"),
+        Arguments.of(Request.start(0x8040_2010), "01 00 00 00 10 20 40 80 00 00 00 00 00 00 00 00"),
+        Arguments.of(
+            new Request(Command.START, 0xfedc, 0, 0),
+            "01 00 dc fe 00 00 00 00 00 00 00 00 00 00 00 00"),
+        Arguments.of(
+            Request.of(Command.STATE, -1L), "03 00 00 00 00 00 00 00 ff ff ff ff ff ff ff ff"));
+  }
+
+  @ParameterizedTest
+  @MethodSource("requests")
+  void writesAndReadsEveryRequest(Request request, String golden) throws Exception {
+    ByteBuffer buffer = ByteBuffer.allocate(16);
+
+    request.encode(buffer);
+
+    assertEquals(golden, Bytes.hex(buffer.flip()));
+    assertEquals(golden, Bytes.hex(request.encode().asByteBuffer()));
+    assertEquals(request, Request.decode(Bytes.of(golden)));
+    assertEquals(request, Request.decode(request.encode()));
+  }
+
+  static Stream<Arguments> responses() {
+    return Stream.of(
+        Arguments.of(Response.ok(), "01 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00"),
+        Arguments.of(Response.error(), "02 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00"),
+        Arguments.of(Response.ok(0x0102_0304), "01 00 00 00 04 03 02 01 00 00 00 00 00 00 00 00"),
+        Arguments.of(Response.page(4096), "01 00 00 00 00 00 00 00 00 10 00 00 00 00 00 00"),
+        Arguments.of(Response.page(1L << 30), "01 00 00 00 00 00 00 00 00 00 00 40 00 00 00 00"));
+  }
+
+  @ParameterizedTest
+  @MethodSource("responses")
+  void writesAndReadsEveryResponse(Response response, String golden) throws Exception {
+    ByteBuffer buffer = ByteBuffer.allocate(16);
+
+    response.encode(buffer);
+
+    assertEquals(golden, Bytes.hex(buffer.flip()));
+    assertEquals(golden, Bytes.hex(response.encode().asByteBuffer()));
+    assertEquals(response, Response.decode(Bytes.of(golden)));
+    assertEquals(response, Response.decode(response.encode()));
+  }
+
+  @Test
+  void writesAndReadsRolesAndRanges() throws Exception {
+    MemoryRange range = new MemoryRange(0x1_0000_2000L, 0x20_0000L);
+
+    assertEquals("01 00", Bytes.hex(ConnectionRole.PRECOPY_MEMORY.encode().asByteBuffer()));
+    assertEquals("02 00", Bytes.hex(ConnectionRole.FAULT.encode().asByteBuffer()));
+    assertEquals(ConnectionRole.PRECOPY_MEMORY, ConnectionRole.decode(Bytes.of("01 00")));
+    assertEquals(ConnectionRole.FAULT, ConnectionRole.decode(Bytes.of("02 00")));
+    assertEquals(
+        "00 20 00 00 01 00 00 00 00 00 20 00 00 00 00 00",
+        Bytes.hex(range.encode().asByteBuffer()));
+    assertEquals(
+        range, MemoryRange.decode(Bytes.of("00 20 00 00 01 00 00 00 00 00 20 00 00 00 00 00")));
+  }
+
+  @Test
+  void writesAndReadsARangeTable() throws Exception {
+    List<MemoryRange> ranges =
+        List.of(new MemoryRange(0, 0xa0000), new MemoryRange(0x1_0000_0000L, 4096));
+    String golden =
+        "00 00 00 00 00 00 00 00 00 00 0a 00 00 00 00 00 "
+            + "00 00 00 00 01 00 00 00 00 10 00 00 00 00 00 00";
+    ByteBuffer buffer = ByteBuffer.allocateDirect(32);
+
+    MemoryRangeTable.encode(ranges, buffer);
+    MemoryRangeTable table = MemoryRangeTable.decode(Bytes.of(golden));
+
+    assertEquals(golden, Bytes.hex(buffer.flip()));
+    assertEquals(ranges, table.ranges());
+    assertEquals(2, table.count());
+    assertEquals(0x1_0000_0000L, table.gpa(1));
+    assertEquals(4096, table.length(1));
+    assertEquals(0xa1000, table.totalBytes());
+    assertThrows(IndexOutOfBoundsException.class, () -> table.gpa(2));
+  }
+
+  @Test
+  void appendsTheSameRangeInEitherByteOrder() {
+    for (ByteOrder order : List.of(ByteOrder.BIG_ENDIAN, ByteOrder.LITTLE_ENDIAN)) {
+      ByteBuffer buffer = ByteBuffer.allocate(16).order(order);
+
+      MemoryRangeTable.append(0x1122_3344_5566L, 0x2000, buffer);
+
+      assertEquals("66 55 44 33 22 11 00 00 00 20 00 00 00 00 00 00", Bytes.hex(buffer.flip()));
+    }
+  }
+
+  @Test
+  void leavesTheBufferBehindTheFrameInWhateverByteOrderItHad() throws Exception {
+    ByteBuffer buffer =
+        Bytes.of("05 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 aa")
+            .order(ByteOrder.LITTLE_ENDIAN);
+
+    Request.decode(buffer);
+
+    assertEquals(16, buffer.position());
+    assertEquals(1, buffer.remaining());
+    assertEquals(ByteOrder.LITTLE_ENDIAN, buffer.order());
+  }
+
+  @Test
+  void ignoresReservedBytes() throws Exception {
+    assertEquals(
+        Request.of(Command.COMPLETE),
+        Request.decode(Bytes.of("05 00 ff ee dd cc bb aa 00 00 00 00 00 00 00 00")));
+    assertEquals(
+        Response.ok(0xccbbaa99),
+        Response.decode(Bytes.of("01 00 ff ee 99 aa bb cc 00 00 00 00 00 00 00 00")));
+  }
+}
