@@ -1,0 +1,78 @@
+package io.vmferry.kvm.memory;
+
+import com.sun.jna.Native;
+
+/**
+ * The libc calls of this package. Addresses are plain longs: a call makes no object.
+ *
+ * <p>A thread inside one of these counts as native to the JVM: it may wait for a page fault there
+ * without holding up a safepoint.
+ */
+final class MemoryCalls {
+  // Source: include/uapi/linux/memfd.h.
+  static final int MFD_CLOEXEC = 1;
+  static final int MFD_HUGETLB = 4;
+  static final int MFD_HUGE_SHIFT = 26;
+  // Source: include/uapi/asm-generic/mman-common.h and mman.h.
+  static final int PROT_READ_WRITE = 3;
+  static final int MAP_SHARED = 1;
+  static final int MAP_PRIVATE = 2;
+  static final int MAP_ANONYMOUS = 0x20;
+  static final int MAP_HUGETLB = 0x40000;
+  static final int MAP_HUGE_SHIFT = 26;
+  static final long MAP_FAILED = -1;
+  static final int MADV_DONTNEED = 4;
+  static final int MADV_REMOVE = 9;
+  static final int MADV_POPULATE_WRITE = 23;
+  // Source: include/uapi/linux/falloc.h.
+  static final int FALLOC_FL_KEEP_SIZE = 1;
+  static final int FALLOC_FL_PUNCH_HOLE = 2;
+  // Source: include/uapi/linux/fs.h.
+  static final int SEEK_DATA = 3;
+  static final int SEEK_HOLE = 4;
+  // Source: include/uapi/linux/fcntl.h and stat.h.
+  static final int AT_EMPTY_PATH = 0x1000;
+  static final int STATX_BASIC_STATS = 0x7ff;
+  static final int STATX_BYTES = 256;
+  static final int STATX_SIZE = 40;
+  static final int STATX_BLOCKS = 48;
+  // Source: arch/x86/include/uapi/asm/statfs.h by way of asm-generic/statfs.h: f_type, f_bsize.
+  static final int STATFS_BYTES = 120;
+  static final int STATFS_TYPE = 0;
+  static final int STATFS_BSIZE = 8;
+  // Source: include/uapi/linux/magic.h.
+  static final long HUGETLBFS_MAGIC = 0x958458f6L;
+
+  static {
+    Native.register(MemoryCalls.class, "c");
+  }
+
+  private MemoryCalls() {}
+
+  static native int memfd_create(String name, int flags);
+
+  static native int ftruncate(int fd, long lengthBytes);
+
+  static native long mmap(
+      long address, long lengthBytes, int protection, int flags, int fd, long offset);
+
+  static native int munmap(long address, long lengthBytes);
+
+  static native int madvise(long address, long lengthBytes, int advice);
+
+  static native int fallocate(int fd, int mode, long offset, long lengthBytes);
+
+  static native long lseek(int fd, long offset, int whence);
+
+  static native long pread(int fd, long buffer, long count, long offset);
+
+  static native long pwrite(int fd, long buffer, long count, long offset);
+
+  static native long memcpy(long destination, long source, long lengthBytes);
+
+  static native long memset(long destination, int value, long lengthBytes);
+
+  static native int statx(int directory, String path, int flags, int mask, long buffer);
+
+  static native int fstatfs(int fd, long buffer);
+}
