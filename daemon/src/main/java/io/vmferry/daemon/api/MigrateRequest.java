@@ -1,0 +1,29 @@
+package io.vmferry.daemon.api;
+
+import com.fasterxml.jackson.databind.PropertyNamingStrategies.SnakeCaseStrategy;
+import com.fasterxml.jackson.databind.annotation.JsonNaming;
+
+/**
+ * Body of {@code POST /v1/migrations}: a migration through the orchestrator.
+ *
+ * @param vm the VM, wherever in the cluster it is
+ * @param to the destination node's name
+ * @param mode {@code precopy} or {@code postcopy}
+ * @param connections 1 to 128
+ * @param bandwidthBytesPerSecond 0 for no limit
+ * @param downtimeMs what precopy aims for
+ * @param timeoutS how long rounds may go on
+ * @param timeoutStrategy {@code cancel} or {@code ignore}
+ * @param verify whether to compare memory digests of both sides
+ */
+@JsonNaming(SnakeCaseStrategy.class)
+public record MigrateRequest(
+    String vm,
+    String to,
+    String mode,
+    int connections,
+    long bandwidthBytesPerSecond,
+    long downtimeMs,
+    long timeoutS,
+    String timeoutStrategy,
+    boolean verify) {}

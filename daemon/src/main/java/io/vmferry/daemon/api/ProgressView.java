@@ -1,0 +1,35 @@
+package io.vmferry.daemon.api;
+
+import com.fasterxml.jackson.databind.PropertyNamingStrategies.SnakeCaseStrategy;
+import com.fasterxml.jackson.databind.annotation.JsonNaming;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * How far a migration is: the data of a {@code progress} event.
+ *
+ * @param phase {@code queued}, {@code connecting}, {@code precopy}, {@code switchover}, {@code
+ *     postcopy} or {@code verifying}
+ * @param round the precopy round, from 1; 0 before the first
+ * @param bytesTotal guest memory
+ * @param bytesSent page bytes sent so far in all rounds
+ * @param bytesLeft what this round, or postcopy, still has to send
+ * @param dirtyBytesPerSecond how fast the guest dirties memory
+ * @param bandwidthBytesPerSecond how fast pages went lately
+ * @param expectedDowntimeMs what switchover now would cost
+ * @param etaMs time left, where it can be told
+ * @param downtimeMs the measured downtime, once the guest runs on the destination
+ * @param pagesLeft postcopy: pages the destination still lacks
+ */
+@JsonNaming(SnakeCaseStrategy.class)
+public record ProgressView(
+    String phase,
+    int round,
+    long bytesTotal,
+    long bytesSent,
+    long bytesLeft,
+    long dirtyBytesPerSecond,
+    long bandwidthBytesPerSecond,
+    @Nullable Double expectedDowntimeMs,
+    @Nullable Double etaMs,
+    @Nullable Double downtimeMs,
+    @Nullable Long pagesLeft) {}

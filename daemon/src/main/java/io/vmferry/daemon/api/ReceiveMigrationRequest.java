@@ -1,0 +1,16 @@
+package io.vmferry.daemon.api;
+
+import com.fasterxml.jackson.databind.PropertyNamingStrategies.SnakeCaseStrategy;
+import com.fasterxml.jackson.databind.annotation.JsonNaming;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Body of {@code POST /v1/receive-migrations}.
+ *
+ * @param receiverUrl where to listen, {@code tcp:host:port} (port 0 lets the host choose) or {@code
+ *     unix:/path}
+ * @param name what to call the VM here; absent for the name it has on the source
+ * @param verify whether to compute the memory digest
+ */
+@JsonNaming(SnakeCaseStrategy.class)
+public record ReceiveMigrationRequest(String receiverUrl, @Nullable String name, boolean verify) {}

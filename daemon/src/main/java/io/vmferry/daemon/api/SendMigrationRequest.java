@@ -1,0 +1,27 @@
+package io.vmferry.daemon.api;
+
+import com.fasterxml.jackson.databind.PropertyNamingStrategies.SnakeCaseStrategy;
+import com.fasterxml.jackson.databind.annotation.JsonNaming;
+
+/**
+ * Body of {@code POST /v1/vms/{name}/send-migration}.
+ *
+ * @param destinationUrl {@code tcp:host:port} or {@code unix:/path}
+ * @param memoryMode {@code precopy}, {@code postcopy} or {@code local}
+ * @param connections 1 to 128
+ * @param downtimeMs what precopy aims for
+ * @param timeoutS how long rounds may go on
+ * @param timeoutStrategy {@code cancel} or {@code ignore}
+ * @param bandwidthBytesPerSecond 0 for no limit
+ * @param verify whether to compare memory digests of both sides
+ */
+@JsonNaming(SnakeCaseStrategy.class)
+public record SendMigrationRequest(
+    String destinationUrl,
+    String memoryMode,
+    int connections,
+    long downtimeMs,
+    long timeoutS,
+    String timeoutStrategy,
+    long bandwidthBytesPerSecond,
+    boolean verify) {}

@@ -1,0 +1,41 @@
+package io.vmferry.daemon.api;
+
+import com.fasterxml.jackson.databind.PropertyNamingStrategies.SnakeCaseStrategy;
+import com.fasterxml.jackson.databind.annotation.JsonNaming;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The figures of a finished migration; quickstart's last line has the same.
+ *
+ * @param mode {@code precopy}, {@code postcopy} or {@code local}
+ * @param hypervisor {@code kvm} or {@code software}
+ * @param memoryBytes guest memory
+ * @param totalMs from the request to the end
+ * @param downtimeMs time no vCPU ran
+ * @param rounds precopy rounds, the last one with the guest paused included
+ * @param bytesSent page bytes
+ * @param resumeMs from the pause to the first instruction on the destination
+ * @param fullMs from the pause until the destination has every page
+ * @param pagesVerified pages the standard guest checked; absent for other guests
+ * @param mismatches damaged pages the standard guest found; absent for other guests
+ * @param guestRunningOnDestination whether the guest runs there; false for a guest that was
+ *     migrated paused
+ * @param memoryDigest digest of guest memory at the handover, if asked for
+ * @param digestsMatch whether both sides had the same digest; absent if one is not known
+ */
+@JsonNaming(SnakeCaseStrategy.class)
+public record SummaryView(
+    String mode,
+    String hypervisor,
+    long memoryBytes,
+    double totalMs,
+    double downtimeMs,
+    int rounds,
+    long bytesSent,
+    @Nullable Double resumeMs,
+    @Nullable Double fullMs,
+    @Nullable Long pagesVerified,
+    @Nullable Long mismatches,
+    boolean guestRunningOnDestination,
+    @Nullable String memoryDigest,
+    @Nullable Boolean digestsMatch) {}

@@ -1,0 +1,124 @@
+package io.vmferry.daemon.cli;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import io.vmferry.daemon.api.Json;
+import io.vmferry.daemon.client.NodeClient;
+import io.vmferry.daemon.render.Terminal;
+import java.io.PrintWriter;
+import java.net.URI;
+import java.net.URISyntaxException;
+import java.nio.charset.StandardCharsets;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * What every subcommand shares: the streams, the environment and the options of the whole command
+ * line. The parser sets the options before a subcommand runs.
+ */
+final class Console {
+  static final String DEFAULT_NODE = "http://127.0.0.1:8700";
+
+  private final PrintWriter out;
+  private final PrintWriter err;
+  private final Map<String, String> environment;
+  private final Terminal terminal;
+  private boolean json;
+  private boolean verbose;
+  private String node;
+
+  Console(PrintWriter out, PrintWriter err, Map<String, String> environment, Terminal terminal) {
+    this.out = out;
+    this.err = err;
+    this.environment = Map.copyOf(environment);
+    this.terminal = terminal;
+    this.node = environment.getOrDefault("VMFERRY_NODE", DEFAULT_NODE);
+  }
+
+  /** The process's own streams; bin/vmferry tells whether stderr is a terminal and how wide. */
+  static Console ofProcess() {
+    PrintWriter out = new PrintWriter(System.out, false, StandardCharsets.UTF_8);
+    PrintWriter err = new PrintWriter(System.err, true, StandardCharsets.UTF_8);
+    boolean interactive = Boolean.getBoolean("vmferry.tty");
+    int columns = Integer.getInteger("vmferry.columns", Terminal.DEFAULT_COLUMNS);
+    return new Console(
+        out, err, System.getenv(), new Terminal(err, interactive, Math.max(columns, 20)));
+  }
+
+  PrintWriter out() {
+    return out;
+  }
+
+  PrintWriter err() {
+    return err;
+  }
+
+  Map<String, String> environment() {
+    return environment;
+  }
+
+  Terminal terminal() {
+    return terminal;
+  }
+
+  boolean json() {
+    return json;
+  }
+
+  void setJson(boolean json) {
+    this.json = json;
+  }
+
+  boolean verbose() {
+    return verbose;
+  }
+
+  void setVerbose(boolean verbose) {
+    this.verbose = verbose;
+  }
+
+  void setNode(String node) {
+    this.node = node;
+  }
+
+  /** A client of the node that the command line or the environment names. */
+  NodeClient client() {
+    try {
+      URI uri = new URI(node);
+      boolean http = "http".equals(uri.getScheme()) || "https".equals(uri.getScheme());
+      if (http && uri.getHost() != null) {
+        return new NodeClient(uri);
+      }
+    } catch (URISyntaxException e) {
+      // Reported below, like a URL of another kind.
+    }
+    throw new CommandFailure(
+        ExitCodes.USAGE,
+        "'"
+            + node
+            + "' is not the URL of a node: write http://<host>:<port> (--node, VMFERRY_NODE)");
+  }
+
+  /** Prints {@code lines}, or {@code document} as JSON where -o json asks for it. */
+  void print(Object document, List<String> lines) {
+    if (json) {
+      out.println(toJson(document));
+    } else {
+      lines.forEach(out::println);
+    }
+    out.flush();
+  }
+
+  /** Says what is going on, on stderr, where a person reads along. */
+  void note(String text) {
+    err.println(text);
+    err.flush();
+  }
+
+  static String toJson(Object document) {
+    try {
+      return Json.LENIENT.writeValueAsString(document);
+    } catch (JsonProcessingException e) {
+      throw new IllegalStateException("a body of the node's own types must be writable", e);
+    }
+  }
+}

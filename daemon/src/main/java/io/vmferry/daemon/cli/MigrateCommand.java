@@ -1,0 +1,132 @@
+package io.vmferry.daemon.cli;
+
+import io.vmferry.daemon.api.MigrateRequest;
+import io.vmferry.daemon.api.MigrationView;
+import io.vmferry.daemon.client.NodeClient;
+import io.vmferry.daemon.options.SendMigrationOptions;
+import java.time.Duration;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/** {@code vmferry migrate}. */
+@Command(
+    name = "migrate",
+    sortOptions = false,
+    description = "Migrates a VM of the cluster to another node, through the orchestrator.")
+final class MigrateCommand implements Callable<Integer> {
+  private final Console console;
+
+  @Spec private CommandSpec spec;
+
+  @Parameters(paramLabel = "VM", description = "The VM, on whatever node it is.")
+  private String vm = "";
+
+  @Option(names = "--to", paramLabel = "NODE", required = true, description = "Where to.")
+  private String to = "";
+
+  @Option(
+      names = "--mode",
+      paramLabel = "MODE",
+      description =
+          "${COMPLETION-CANDIDATES}. precopy copies while the guest runs; postcopy moves the guest"
+              + " first. Default: precopy.")
+  private Mode mode = Mode.precopy;
+
+  @Option(
+      names = "--connections",
+      paramLabel = "N",
+      description = "TCP connections, 1 to " + SendMigrationOptions.MAX_CONNECTIONS + ".")
+  private int connections = 1;
+
+  @Option(
+      names = "--bandwidth",
+      paramLabel = "RATE",
+      description = "At most this rate, such as 50M/s or 10Gbit/s. Default: unlimited.")
+  private ByteRate bandwidth = new ByteRate(0);
+
+  @Option(
+      names = "--downtime",
+      paramLabel = "TIME",
+      description = "The downtime that precopy aims for. Default: 300ms.")
+  private Duration downtime = Duration.ofMillis(SendMigrationOptions.DEFAULT_DOWNTIME_MS);
+
+  @Option(
+      names = "--timeout",
+      paramLabel = "TIME",
+      description = "How long precopy may try to reach that downtime. Default: 1h.")
+  private Duration timeout = Duration.ofSeconds(SendMigrationOptions.DEFAULT_TIMEOUT_S);
+
+  @Option(
+      names = "--on-timeout",
+      paramLabel = "WHAT",
+      description =
+          "${COMPLETION-CANDIDATES}: give up then, or switch over whatever it costs. Default:"
+              + " cancel.")
+  private OnTimeout onTimeout = OnTimeout.cancel;
+
+  @Option(
+      names = "--verify",
+      description = "Compare digests of the guest's memory on both sides; costs downtime.")
+  private boolean verify;
+
+  /** Migration modes that the orchestrator takes. */
+  enum Mode {
+    precopy,
+    postcopy
+  }
+
+  /** What happens when the downtime cannot be reached in time. */
+  enum OnTimeout {
+    cancel,
+    ignore
+  }
+
+  @SuppressWarnings("NullAway.Init") // picocli sets the spec before it parses
+  MigrateCommand(Console console) {
+    this.console = console;
+  }
+
+  @Override
+  public Integer call() throws Exception {
+    MigrateRequest request = request();
+    NodeClient client = console.client();
+    MigrationRun run = new MigrationRun(console, client);
+    MigrationView started = client.migrate(request);
+    return run.report(run.follow(started));
+  }
+
+  private MigrateRequest request() {
+    if (connections < 1 || connections > SendMigrationOptions.MAX_CONNECTIONS) {
+      throw wrong(
+          "--connections "
+              + connections
+              + ": write a number from 1 to "
+              + SendMigrationOptions.MAX_CONNECTIONS);
+    }
+    if (downtime.toMillis() < 1) {
+      throw wrong("--downtime must be 1ms or more");
+    }
+    if (timeout.toSeconds() < 1) {
+      throw wrong("--timeout must be 1s or more");
+    }
+    return new MigrateRequest(
+        vm,
+        to,
+        mode.name(),
+        connections,
+        bandwidth.bytesPerSecond(),
+        downtime.toMillis(),
+        timeout.toSeconds(),
+        onTimeout.name(),
+        verify);
+  }
+
+  private ParameterException wrong(String message) {
+    return new ParameterException(spec.commandLine(), message);
+  }
+}

@@ -1,0 +1,190 @@
+package io.vmferry.daemon.cli;
+
+import io.vmferry.daemon.client.NodeException;
+import io.vmferry.daemon.client.NodeUnreachableException;
+import io.vmferry.daemon.options.OptionSyntaxException;
+import io.vmferry.daemon.units.Durations;
+import io.vmferry.daemon.units.Rates;
+import io.vmferry.daemon.units.Sizes;
+import io.vmferry.daemon.units.UnitFormatException;
+import java.io.PrintWriter;
+import java.time.Duration;
+import java.util.function.Supplier;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.ScopeType;
+import picocli.CommandLine.Spec;
+import picocli.CommandLine.TypeConversionException;
+
+/** The root of the command tree: options of every subcommand, units, errors and exit codes. */
+@Command(
+    name = "vmferry",
+    description = "Moves running KVM guests between hosts.",
+    mixinStandardHelpOptions = true,
+    versionProvider = VmferryCommand.Version.class,
+    scope = ScopeType.INHERIT,
+    sortOptions = false,
+    synopsisSubcommandLabel = "COMMAND",
+    exitCodeListHeading = "%nExit codes:%n",
+    exitCodeList = {
+      "0:done",
+      "1:the node or the host could not do it; stderr says why and where the guest is",
+      "2:the command line is wrong; nothing was done",
+      "3:no node answers at the address",
+      "4:a migration ended and it is not certain where the guest is",
+      "130:interrupted; a migration under way was cancelled"
+    })
+final class VmferryCommand implements Runnable {
+  private final Console console;
+
+  @Spec private CommandSpec spec;
+
+  @SuppressWarnings("NullAway.Init") // picocli sets the spec before it parses
+  private VmferryCommand(Console console) {
+    this.console = console;
+  }
+
+  /** Output formats of {@code -o}. */
+  enum Format {
+    text,
+    json
+  }
+
+  @Option(
+      names = {"-o", "--output"},
+      paramLabel = "FORMAT",
+      scope = ScopeType.INHERIT,
+      description = "${COMPLETION-CANDIDATES}; json prints one document. Default: text.")
+  void setOutput(Format format) {
+    console.setJson(format == Format.json);
+  }
+
+  @Option(
+      names = "--node",
+      paramLabel = "URL",
+      scope = ScopeType.INHERIT,
+      description =
+          "The node to talk to. Default: $VMFERRY_NODE, or else " + Console.DEFAULT_NODE + ".")
+  void setNode(String url) {
+    console.setNode(url);
+  }
+
+  @Option(
+      names = {"-v", "--verbose"},
+      scope = ScopeType.INHERIT,
+      description = "Log to stderr, and show stack traces of errors.")
+  void setVerbose(boolean verbose) {
+    console.setVerbose(verbose);
+  }
+
+  @Override
+  public void run() {
+    throw new ParameterException(spec.commandLine(), "Say which command");
+  }
+
+  /** The whole tree, ready to execute. */
+  static CommandLine commandLine(Console console) {
+    CommandLine vm =
+        new CommandLine(new VmCommand())
+            .addSubcommand(new VmCreateCommand(console))
+            .addSubcommand(new VmCommands.Boot(console))
+            .addSubcommand(new VmCommands.Pause(console))
+            .addSubcommand(new VmCommands.Resume(console))
+            .addSubcommand(new VmCommands.Info(console))
+            .addSubcommand(new VmCommands.ShowConsole(console))
+            .addSubcommand(new VmCommands.Delete(console))
+            .addSubcommand(new VmCommands.ListAll(console));
+    CommandLine cluster =
+        new CommandLine(new ClusterCommand()).addSubcommand(new ClusterStatusCommand(console));
+    CommandLine root =
+        new CommandLine(new VmferryCommand(console))
+            .addSubcommand(new DoctorCommand(console))
+            .addSubcommand(vm)
+            .addSubcommand(new MigrateCommand(console))
+            .addSubcommand(new SendMigrationCommand(console))
+            .addSubcommand(new ReceiveMigrationCommand(console))
+            .addSubcommand(cluster);
+    registerUnits(root);
+    root.setOut(console.out());
+    root.setErr(console.err());
+    root.setCaseInsensitiveEnumValuesAllowed(true);
+    root.setParameterExceptionHandler((e, args) -> usageError(console, e));
+    root.setExecutionExceptionHandler((e, command, result) -> failure(console, e));
+    root.setUsageHelpWidth(100);
+    return root;
+  }
+
+  private static void registerUnits(CommandLine root) {
+    root.registerConverter(ByteSize.class, text -> new ByteSize(convert(() -> Sizes.parse(text))));
+    root.registerConverter(ByteRate.class, text -> new ByteRate(convert(() -> Rates.parse(text))));
+    root.registerConverter(Duration.class, text -> convert(() -> Durations.parse(text)));
+  }
+
+  private static <T> T convert(Supplier<T> parse) {
+    try {
+      return parse.get();
+    } catch (UnitFormatException e) {
+      throw new TypeConversionException(e.getMessage());
+    }
+  }
+
+  private static int usageError(Console console, ParameterException e) {
+    CommandSpec spec = e.getCommandLine().getCommandSpec();
+    PrintWriter err = console.err();
+    err.println("vmferry: " + e.getMessage());
+    CommandLine.UnmatchedArgumentException.printSuggestions(e, err);
+    err.println("Try '" + spec.qualifiedName() + " --help'.");
+    err.flush();
+    return ExitCodes.USAGE;
+  }
+
+  private static int failure(Console console, Exception e) {
+    console.out().flush();
+    int code = report(console, e);
+    if (console.verbose()) {
+      e.printStackTrace(console.err());
+    }
+    console.err().flush();
+    return code;
+  }
+
+  private static int report(Console console, Exception e) {
+    PrintWriter err = console.err();
+    if (e instanceof CommandFailure failure) {
+      err.println("vmferry: " + failure.getMessage());
+      return failure.exitCode();
+    }
+    if (e instanceof OptionSyntaxException) {
+      err.println("vmferry: " + e.getMessage());
+      return ExitCodes.USAGE;
+    }
+    if (e instanceof NodeUnreachableException unreachable) {
+      err.println(
+          "vmferry: No node answers at "
+              + unreachable.node()
+              + ". Start one with 'vmferry node', or name another with --node or VMFERRY_NODE.");
+      return ExitCodes.UNREACHABLE;
+    }
+    if (e instanceof NodeException refused) {
+      err.println("vmferry: " + ProblemText.of(refused.problem()));
+      return ProblemText.exitCode(refused.problem());
+    }
+    err.println(
+        "vmferry: "
+            + (e.getMessage() == null ? e.toString() : e.getMessage())
+            + (console.verbose() ? "" : " (run again with -v for the details)"));
+    return ExitCodes.FAILED;
+  }
+
+  /** Version from the jar's manifest. */
+  static final class Version implements CommandLine.IVersionProvider {
+    @Override
+    public String[] getVersion() {
+      String version = VmferryCommand.class.getPackage().getImplementationVersion();
+      return new String[] {"vmferry " + (version == null ? "(not packaged)" : version)};
+    }
+  }
+}

@@ -1,0 +1,44 @@
+package io.vmferry.daemon.options;
+
+/** Checks the URLs of migrations before a node is asked, so that a typing error costs nothing. */
+final class MigrationAddress {
+  private MigrationAddress() {}
+
+  /**
+   * Returns {@code url} if it is {@code tcp:host:port} or {@code unix:/path}.
+   *
+   * @param minPort 1 for a destination, 0 for a listener that lets the host choose
+   */
+  static String check(String name, String url, int minPort) {
+    if (url.startsWith("unix:") && url.length() > "unix:".length()) {
+      return url;
+    }
+    if (!url.startsWith("tcp:")) {
+      throw wrong(name, url, "");
+    }
+    String address = url.substring("tcp:".length());
+    int colon = address.lastIndexOf(':');
+    if (colon <= 0) {
+      throw wrong(name, url, "");
+    }
+    int port;
+    try {
+      port = Integer.parseInt(address.substring(colon + 1));
+    } catch (NumberFormatException e) {
+      throw wrong(name, url, "");
+    }
+    if (port < minPort || port > 65_535) {
+      throw wrong(name, url, " with a port from " + minPort + " to 65535");
+    }
+    return url;
+  }
+
+  static boolean isUnix(String url) {
+    return url.startsWith("unix:");
+  }
+
+  private static OptionSyntaxException wrong(String name, String url, String detail) {
+    return new OptionSyntaxException(
+        name + "=" + url + ": write tcp:<host>:<port> or unix:<path>" + detail);
+  }
+}

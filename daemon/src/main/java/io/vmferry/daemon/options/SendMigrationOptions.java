@@ -1,0 +1,113 @@
+package io.vmferry.daemon.options;
+
+import io.vmferry.daemon.api.SendMigrationRequest;
+import io.vmferry.daemon.units.Rates;
+import io.vmferry.daemon.units.UnitFormatException;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The options of {@code send-migration}: ch-remote's names, defaults and rules, and beside them
+ * {@code bandwidth} and {@code verify}. Postcopy takes several connections here, which Cloud
+ * Hypervisor does not allow.
+ *
+ * <p>Source: Cloud Hypervisor, vmm/src/api/mod.rs, VmSendMigrationData.
+ */
+public final class SendMigrationOptions {
+  /** Most connections of one migration; docs/protocol.md#connections. */
+  public static final int MAX_CONNECTIONS = 128;
+
+  /** What precopy aims for if nothing is said. */
+  public static final long DEFAULT_DOWNTIME_MS = 300;
+
+  /** How long rounds may go on if nothing is said: one hour. */
+  public static final long DEFAULT_TIMEOUT_S = 3_600;
+
+  /** The list's form, for help texts. */
+  public static final String SYNTAX =
+      "destination_url=tcp:<host>:<port>|unix:<path>[,memory_mode=precopy|postcopy]"
+          + "[,local=on|off][,connections=<n>][,downtime_ms=<n>][,timeout_s=<n>]"
+          + "[,timeout_strategy=cancel|ignore][,bandwidth=<rate>][,verify=on|off]";
+
+  private static final List<String> NAMES =
+      List.of(
+          "destination_url",
+          "memory_mode",
+          "local",
+          "connections",
+          "downtime_ms",
+          "timeout_s",
+          "timeout_strategy",
+          "bandwidth",
+          "verify");
+  private static final List<String> NOT_HERE = List.of("tls_dir", "preserve_source");
+
+  private SendMigrationOptions() {}
+
+  /**
+   * Reads the options.
+   *
+   * @param text {@link #SYNTAX}, or the destination URL alone
+   * @throws OptionSyntaxException if they cannot be read or do not go together
+   */
+  public static SendMigrationRequest parse(String text) {
+    rejectNotHere(text);
+    OptionList options =
+        text.contains("=")
+            ? OptionList.parse(text, NAMES)
+            : OptionList.parse("destination_url=" + text, NAMES);
+    String url =
+        MigrationAddress.check(
+            "destination_url", options.required("destination_url", "tcp:host:9000"), 1);
+    String mode = options.oneOf("memory_mode", "precopy", List.of("precopy", "postcopy"));
+    boolean local = options.toggle("local", false);
+    int connections = (int) options.positive("connections", 1, MAX_CONNECTIONS);
+    checkTogether(url, mode, local, connections);
+    return new SendMigrationRequest(
+        url,
+        local ? "local" : mode,
+        connections,
+        options.positive("downtime_ms", DEFAULT_DOWNTIME_MS, Integer.MAX_VALUE),
+        options.positive("timeout_s", DEFAULT_TIMEOUT_S, Integer.MAX_VALUE),
+        options.oneOf("timeout_strategy", "cancel", List.of("cancel", "ignore")),
+        bandwidth(options.get("bandwidth")),
+        options.toggle("verify", false));
+  }
+
+  private static void checkTogether(String url, String mode, boolean local, int connections) {
+    boolean unix = MigrationAddress.isUnix(url);
+    if (local && !unix) {
+      throw new OptionSyntaxException(
+          "local=on passes memory between processes of one host: it needs"
+              + " destination_url=unix:<path>");
+    }
+    if (unix && connections > 1) {
+      throw new OptionSyntaxException(
+          "connections=" + connections + " needs destination_url=tcp:<host>:<port>");
+    }
+    if (local && mode.equals("postcopy")) {
+      throw new OptionSyntaxException(
+          "local=on and memory_mode=postcopy exclude each other: with local=on no page is sent");
+    }
+  }
+
+  private static void rejectNotHere(String text) {
+    for (String name : NOT_HERE) {
+      if (text.startsWith(name + "=") || text.contains("," + name + "=")) {
+        throw new OptionSyntaxException(
+            "Cloud Hypervisor's option " + name + " is not supported by vmferry yet; leave it out");
+      }
+    }
+  }
+
+  private static long bandwidth(@Nullable String value) {
+    if (value == null) {
+      return 0;
+    }
+    try {
+      return Rates.parse(value);
+    } catch (UnitFormatException e) {
+      throw new OptionSyntaxException("bandwidth: " + e.getMessage());
+    }
+  }
+}

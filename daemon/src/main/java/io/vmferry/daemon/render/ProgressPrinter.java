@@ -1,0 +1,67 @@
+package io.vmferry.daemon.render;
+
+import io.vmferry.daemon.api.ProgressView;
+import java.util.concurrent.TimeUnit;
+import java.util.function.LongSupplier;
+
+/**
+ * Shows the progress of a migration: one line that is drawn over on a terminal; elsewhere a line at
+ * each new phase or round, and otherwise at most one a second. Thread-safe: Ctrl-C silences it from
+ * another thread.
+ */
+public final class ProgressPrinter {
+  private static final long PLAIN_INTERVAL_NANOS = TimeUnit.SECONDS.toNanos(1);
+  private static final long DRAW_INTERVAL_NANOS = TimeUnit.MILLISECONDS.toNanos(50);
+
+  private final Terminal terminal;
+  private final LongSupplier nanoTime;
+  private String lastPhase = "";
+  private int lastRound = -1;
+  private long lastPrinted;
+  private boolean lineOpen;
+  private boolean finished;
+
+  /** A printer with the system's clock. */
+  public ProgressPrinter(Terminal terminal) {
+    this(terminal, System::nanoTime);
+  }
+
+  ProgressPrinter(Terminal terminal, LongSupplier nanoTime) {
+    this.terminal = terminal;
+    this.nanoTime = nanoTime;
+  }
+
+  /** Shows the newest progress, unless the line before it is too fresh. */
+  public synchronized void accept(ProgressView progress) {
+    if (finished) {
+      return;
+    }
+    boolean news = !progress.phase().equals(lastPhase) || progress.round() != lastRound;
+    long interval = terminal.interactive() ? DRAW_INTERVAL_NANOS : PLAIN_INTERVAL_NANOS;
+    long now = nanoTime.getAsLong();
+    if (!news && now - lastPrinted < interval) {
+      return;
+    }
+    lastPhase = progress.phase();
+    lastRound = progress.round();
+    lastPrinted = now;
+    if (terminal.interactive()) {
+      // Return to the first column, draw, erase what is left of the old line.
+      terminal.out().print("\r" + ProgressText.bar(progress, terminal.columns() - 1) + "\u001b[K");
+      lineOpen = true;
+    } else {
+      terminal.out().println(ProgressText.line(progress));
+    }
+    terminal.out().flush();
+  }
+
+  /** Ends the line; nothing is shown after it. */
+  public synchronized void finish() {
+    if (lineOpen) {
+      terminal.out().println();
+      terminal.out().flush();
+    }
+    lineOpen = false;
+    finished = true;
+  }
+}

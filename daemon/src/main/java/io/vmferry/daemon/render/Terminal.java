@@ -1,0 +1,15 @@
+package io.vmferry.daemon.render;
+
+import java.io.PrintWriter;
+
+/**
+ * Where progress goes.
+ *
+ * @param out the stream people look at while something runs
+ * @param interactive whether a line may be drawn over
+ * @param columns the width of a line
+ */
+public record Terminal(PrintWriter out, boolean interactive, int columns) {
+  /** The width where none is known. */
+  public static final int DEFAULT_COLUMNS = 80;
+}

@@ -1,0 +1,5 @@
+/** Sizes, rates and durations as people write them, and back to text. */
+@NullMarked
+package io.vmferry.daemon.units;
+
+import org.jspecify.annotations.NullMarked;
