@@ -170,8 +170,9 @@ public final class UnixConnection implements ByteChannel, GatheringByteChannel {
   }
 
   /**
-   * Reads what is there, at least one byte, and the descriptor that came beside it. One call never
-   * reads past a descriptor's bytes.
+   * Reads what is there, at least one byte, and the descriptor that came beside it. The call stops
+   * behind the bytes that were sent with a descriptor, but bytes sent before them may come along: a
+   * protocol gives exactly the room that the frame needs. A plain {@link #read} loses descriptors.
    *
    * @param destination with at least one byte of room
    * @return the descriptor, close-on-exec and the caller's to close, or null if none came
