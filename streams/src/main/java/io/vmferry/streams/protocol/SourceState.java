@@ -1,0 +1,134 @@
+package io.vmferry.streams.protocol;
+
+import io.vmferry.streams.wire.Command;
+import io.vmferry.streams.wire.ProtocolException;
+import io.vmferry.streams.wire.Status;
+import java.util.EnumMap;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
+
+/**
+ * Where the source stands on the main connection: the mirror of {@link DestinationState}, with the
+ * one state that only a source has, {@link #COMPLETE_SENT}.
+ *
+ * <p>{@link #next} is asked before a command is sent and gives the state for when its answer is ok,
+ * with the exception of Complete and CompletePaused: those lead to {@link #COMPLETE_SENT} as soon
+ * as their first byte may have left, and {@link #answered} leads on.
+ *
+ * <pre>
+ * CONNECTED -Start-&gt; STARTED -MemoryFd*-&gt; MEMORY_FDS_SENT
+ * STARTED | MEMORY_FDS_SENT -Config-&gt; CONFIGURED -Memory*-&gt; CONFIGURED
+ * CONFIGURED -State-&gt; STATE_SENT -Complete | CompletePaused-&gt; COMPLETE_SENT -ok-&gt; COMPLETED
+ * any before COMPLETE_SENT -Abandon, error answer, lost connection-&gt; ABANDONED
+ * COMPLETE_SENT -error answer-&gt; ABANDONED
+ * COMPLETE_SENT -lost connection-&gt; COMPLETE_SENT: nobody knows, the guest stays paused
+ * </pre>
+ *
+ * <p>Source: docs/protocol.md#states.
+ */
+public enum SourceState {
+  /** Connected; nothing has been sent. */
+  CONNECTED,
+  /** The versions fit. */
+  STARTED,
+  /** At least one memory descriptor was taken. */
+  MEMORY_FDS_SENT,
+  /** The destination has made the guest and takes memory. */
+  CONFIGURED,
+  /** The destination has all state and could run the guest. */
+  STATE_SENT,
+  /** Complete or CompletePaused is under way: who owns the guest is not known. */
+  COMPLETE_SENT,
+  /** The destination owns the guest. Final. */
+  COMPLETED,
+  /** The destination does not run the guest and will not. Final. */
+  ABANDONED;
+
+  private static final Map<SourceState, Map<Command, SourceState>> NEXT =
+      new EnumMap<>(SourceState.class);
+
+  static {
+    for (SourceState state : values()) {
+      NEXT.put(state, new EnumMap<>(Command.class));
+    }
+    allow(CONNECTED, Command.START, STARTED);
+    allow(STARTED, Command.MEMORY_FD, MEMORY_FDS_SENT);
+    allow(STARTED, Command.CONFIG, CONFIGURED);
+    allow(MEMORY_FDS_SENT, Command.MEMORY_FD, MEMORY_FDS_SENT);
+    allow(MEMORY_FDS_SENT, Command.CONFIG, CONFIGURED);
+    allow(CONFIGURED, Command.MEMORY, CONFIGURED);
+    allow(CONFIGURED, Command.STATE, STATE_SENT);
+    allow(STATE_SENT, Command.COMPLETE, COMPLETE_SENT);
+    allow(STATE_SENT, Command.COMPLETE_PAUSED, COMPLETE_SENT);
+    for (SourceState state : values()) {
+      if (state.guestIsHere() && state != ABANDONED) {
+        allow(state, Command.ABANDON, ABANDONED);
+      }
+    }
+  }
+
+  private static void allow(SourceState from, Command command, SourceState to) {
+    moves(from).put(command, to);
+  }
+
+  private static Map<Command, SourceState> moves(SourceState from) {
+    return NEXT.getOrDefault(from, Map.of());
+  }
+
+  /** Whether the command may be sent now. */
+  public boolean permits(Command command) {
+    return moves(this).containsKey(command);
+  }
+
+  /** The commands that may be sent now. */
+  public Set<Command> permitted() {
+    return Set.copyOf(moves(this).keySet());
+  }
+
+  /** Whether nothing more may be sent on the main connection. */
+  public boolean isFinal() {
+    return this == COMPLETED || this == ABANDONED;
+  }
+
+  /**
+   * Whether the guest is certainly the source's, so that it may run here. False in {@link
+   * #COMPLETE_SENT}: only the destination's word, or an operator's, ends that.
+   */
+  public boolean guestIsHere() {
+    return this != COMPLETE_SENT && this != COMPLETED;
+  }
+
+  /**
+   * The state after the command, once it was answered ok; {@link #COMPLETE_SENT} at once.
+   *
+   * @throws ProtocolException if it may not be sent now: a fault of this program
+   */
+  public SourceState next(Command command) throws ProtocolException {
+    SourceState to = moves(this).get(command);
+    if (to == null) {
+      String legal = permitted().isEmpty() ? "no command" : "one of " + new TreeSet<>(permitted());
+      throw new ProtocolException(legal, command.toString()).inState(name());
+    }
+    return to;
+  }
+
+  /**
+   * The state after an answer: a refusal ends the migration, and in {@link #COMPLETE_SENT} the
+   * answer settles who owns the guest. Any other ok changes nothing.
+   */
+  public SourceState answered(Status status) {
+    if (isFinal()) {
+      return this;
+    }
+    if (status == Status.ERROR) {
+      return ABANDONED;
+    }
+    return this == COMPLETE_SENT ? COMPLETED : this;
+  }
+
+  /** The state after the main connection was lost. */
+  public SourceState connectionLost() {
+    return guestIsHere() ? ABANDONED : this;
+  }
+}

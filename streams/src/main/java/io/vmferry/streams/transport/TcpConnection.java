@@ -1,0 +1,137 @@
+package io.vmferry.streams.transport;
+
+import io.vmferry.kvm.OwnedFd;
+import java.io.IOException;
+import java.net.InetSocketAddress;
+import java.net.SocketAddress;
+import java.net.StandardSocketOptions;
+import java.nio.ByteBuffer;
+import java.nio.channels.SocketChannel;
+import java.time.Duration;
+import jdk.net.ExtendedSocketOptions;
+
+/**
+ * A connection over TCP: a blocking NIO channel.
+ *
+ * <p>Keepalive finds a dead peer while nothing is under way: probes after 60 s, every 15 s, lost
+ * after four. While bytes are unacknowledged the kernel sends no probes and would retry for some 15
+ * minutes; TCP_USER_TIMEOUT, which shortens that, is not in the JDK and the descriptor of a channel
+ * is out of reach, so a write that makes no progress for two minutes is ended by {@link StallWatch}
+ * and whoever waits for an answer sets a read timeout.
+ */
+public final class TcpConnection implements Connection {
+  private static final int KEEPALIVE_IDLE_SECONDS = 60;
+  private static final int KEEPALIVE_INTERVAL_SECONDS = 15;
+  private static final int KEEPALIVE_PROBES = 4;
+
+  private final SocketChannel channel;
+  private final ChannelIo<SocketChannel> io;
+
+  private TcpConnection(SocketChannel channel, String name) {
+    this.channel = channel;
+    this.io = ChannelIo.over(channel, name);
+  }
+
+  /**
+   * Takes a connected, blocking channel over; closes it if that fails.
+   *
+   * @throws IOException if the socket is broken already
+   */
+  static TcpConnection of(SocketChannel channel) throws IOException {
+    try {
+      channel.setOption(StandardSocketOptions.SO_KEEPALIVE, true);
+      channel.setOption(ExtendedSocketOptions.TCP_KEEPIDLE, KEEPALIVE_IDLE_SECONDS);
+      channel.setOption(ExtendedSocketOptions.TCP_KEEPINTERVAL, KEEPALIVE_INTERVAL_SECONDS);
+      channel.setOption(ExtendedSocketOptions.TCP_KEEPCOUNT, KEEPALIVE_PROBES);
+      return new TcpConnection(
+          channel,
+          "tcp " + text(channel.getLocalAddress()) + " to " + text(channel.getRemoteAddress()));
+    } catch (IOException | RuntimeException e) {
+      channel.close();
+      throw e;
+    }
+  }
+
+  private static String text(SocketAddress address) {
+    if (!(address instanceof InetSocketAddress inet) || inet.getAddress() == null) {
+      return String.valueOf(address);
+    }
+    String host = inet.getAddress().getHostAddress();
+    return (host.contains(":") ? "[" + host + "]" : host) + ":" + inet.getPort();
+  }
+
+  @Override
+  public void readFully(ByteBuffer into) throws IOException {
+    io.readFully(into, false);
+  }
+
+  @Override
+  public boolean readFullyOrEof(ByteBuffer into) throws IOException {
+    return io.readFully(into, true);
+  }
+
+  @Override
+  public void writeFully(ByteBuffer... from) throws IOException {
+    io.writeFully(from);
+  }
+
+  @Override
+  public boolean passesDescriptors() {
+    return false;
+  }
+
+  @Override
+  public void sendWithFd(ByteBuffer from, OwnedFd fd) throws IOException {
+    throw new TransportException(io.name() + ": TCP cannot pass file descriptors", null);
+  }
+
+  @Override
+  public OwnedFd receiveWithFd(ByteBuffer into) throws IOException {
+    throw new TransportException(io.name() + ": TCP cannot pass file descriptors", null);
+  }
+
+  @Override
+  public void setReadTimeout(Duration timeout) {
+    io.setReadTimeout(timeout);
+  }
+
+  /** How long a write may wait for the peer to take anything; zero is for ever, default 2 min. */
+  void setWriteTimeout(Duration timeout) {
+    io.setWriteTimeout(timeout);
+  }
+
+  @Override
+  public void noDelay(boolean on) throws IOException {
+    channel.setOption(StandardSocketOptions.TCP_NODELAY, on);
+  }
+
+  @Override
+  public long bytesRead() {
+    return io.bytesRead();
+  }
+
+  @Override
+  public long bytesWritten() {
+    return io.bytesWritten();
+  }
+
+  @Override
+  public boolean isOpen() {
+    return io.isOpen();
+  }
+
+  @Override
+  public String describe() {
+    return io.name();
+  }
+
+  @Override
+  public void close() {
+    io.close();
+  }
+
+  @Override
+  public String toString() {
+    return describe();
+  }
+}

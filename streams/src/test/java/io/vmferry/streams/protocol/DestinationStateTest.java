@@ -1,0 +1,77 @@
+package io.vmferry.streams.protocol;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.vmferry.streams.wire.Command;
+import io.vmferry.streams.wire.ProtocolException;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** The full product of states and commands, written out as the protocol page has it. */
+class DestinationStateTest {
+  // Columns: Start Config State Memory Complete Abandon MemoryFd CompletePaused PageFault.
+  // A dash is an error answer and the end.
+  private static final String TABLE =
+      """
+      ESTABLISHED         STARTED - - - - ABORTED - - -
+      STARTED             - CONFIGURED - - - ABORTED MEMORY_FDS_RECEIVED - -
+      MEMORY_FDS_RECEIVED - CONFIGURED - - - ABORTED MEMORY_FDS_RECEIVED - -
+      CONFIGURED          - - STATE_RECEIVED CONFIGURED - ABORTED - - -
+      STATE_RECEIVED      - - - - COMPLETED ABORTED - COMPLETED -
+      COMPLETED           - - - - - - - - -
+      ABORTED             - - - - - - - - -
+      """;
+
+  static Stream<Arguments> product() {
+    return StateTables.product(TABLE);
+  }
+
+  @ParameterizedTest
+  @MethodSource("product")
+  void everyCommandInEveryState(String name, Command command, String expected) throws Exception {
+    DestinationState state = DestinationState.valueOf(name);
+
+    if (expected.equals("-")) {
+      ProtocolException e = assertThrows(ProtocolException.class, () -> state.next(command));
+      assertEquals(name, e.state());
+      assertFalse(state.permits(command));
+      assertFalse(state.permitted().contains(command));
+    } else {
+      assertEquals(DestinationState.valueOf(expected), state.next(command));
+      assertTrue(state.permits(command));
+      assertTrue(state.permitted().contains(command));
+    }
+  }
+
+  @Test
+  void theTableNamesEveryStateAndCommand() {
+    assertEquals(
+        DestinationState.values().length * Command.values().length, (int) product().count());
+  }
+
+  @Test
+  void saysWhatWasLegal() {
+    ProtocolException e =
+        assertThrows(
+            ProtocolException.class, () -> DestinationState.CONFIGURED.next(Command.COMPLETE));
+
+    assertEquals(
+        "Expected one of [STATE, MEMORY, ABANDON] but got COMPLETE in state CONFIGURED.",
+        e.getMessage());
+  }
+
+  @Test
+  void takesConnectionsOnlyBetweenConfigAndTheEnd() {
+    for (DestinationState state : DestinationState.values()) {
+      boolean open =
+          state == DestinationState.CONFIGURED || state == DestinationState.STATE_RECEIVED;
+      assertEquals(open, state.acceptsConnections(), state.name());
+    }
+  }
+}

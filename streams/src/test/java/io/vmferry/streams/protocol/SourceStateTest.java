@@ -1,0 +1,91 @@
+package io.vmferry.streams.protocol;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.vmferry.streams.wire.Command;
+import io.vmferry.streams.wire.ProtocolException;
+import io.vmferry.streams.wire.Status;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** The full product of states and commands, written out as the protocol page has it. */
+class SourceStateTest {
+  // Columns: Start Config State Memory Complete Abandon MemoryFd CompletePaused PageFault.
+  // A dash must never be sent.
+  private static final String TABLE =
+      """
+      CONNECTED       STARTED - - - - ABANDONED - - -
+      STARTED         - CONFIGURED - - - ABANDONED MEMORY_FDS_SENT - -
+      MEMORY_FDS_SENT - CONFIGURED - - - ABANDONED MEMORY_FDS_SENT - -
+      CONFIGURED      - - STATE_SENT CONFIGURED - ABANDONED - - -
+      STATE_SENT      - - - - COMPLETE_SENT ABANDONED - COMPLETE_SENT -
+      COMPLETE_SENT   - - - - - - - - -
+      COMPLETED       - - - - - - - - -
+      ABANDONED       - - - - - - - - -
+      """;
+
+  static Stream<Arguments> product() {
+    return StateTables.product(TABLE);
+  }
+
+  @ParameterizedTest
+  @MethodSource("product")
+  void everyCommandInEveryState(String name, Command command, String expected) throws Exception {
+    SourceState state = SourceState.valueOf(name);
+
+    if (expected.equals("-")) {
+      ProtocolException e = assertThrows(ProtocolException.class, () -> state.next(command));
+      assertEquals(name, e.state());
+      assertFalse(state.permits(command));
+      assertFalse(state.permitted().contains(command));
+    } else {
+      assertEquals(SourceState.valueOf(expected), state.next(command));
+      assertTrue(state.permits(command));
+      assertTrue(state.permitted().contains(command));
+    }
+  }
+
+  @Test
+  void theTableNamesEveryStateAndCommand() {
+    assertEquals(SourceState.values().length * Command.values().length, (int) product().count());
+  }
+
+  @ParameterizedTest
+  @EnumSource(SourceState.class)
+  void aSourceSendsOnlyWhatADestinationTakes(SourceState state) throws Exception {
+    DestinationState peer =
+        switch (state) {
+          case CONNECTED -> DestinationState.ESTABLISHED;
+          case STARTED -> DestinationState.STARTED;
+          case MEMORY_FDS_SENT -> DestinationState.MEMORY_FDS_RECEIVED;
+          case CONFIGURED -> DestinationState.CONFIGURED;
+          case STATE_SENT -> DestinationState.STATE_RECEIVED;
+          case COMPLETE_SENT, COMPLETED -> DestinationState.COMPLETED;
+          case ABANDONED -> DestinationState.ABORTED;
+        };
+
+    assertEquals(peer.permitted(), state.permitted());
+  }
+
+  @ParameterizedTest
+  @EnumSource(SourceState.class)
+  void neverResumesOnceCompleteMayHaveArrivedUnlessRefused(SourceState state) {
+    boolean sent = state == SourceState.COMPLETE_SENT || state == SourceState.COMPLETED;
+
+    assertEquals(!sent, state.guestIsHere());
+    assertEquals(sent ? state : SourceState.ABANDONED, state.connectionLost());
+    assertEquals(
+        state == SourceState.COMPLETED ? state : SourceState.ABANDONED,
+        state.answered(Status.ERROR));
+    assertEquals(
+        state == SourceState.COMPLETE_SENT ? SourceState.COMPLETED : state,
+        state.answered(Status.OK));
+  }
+}
