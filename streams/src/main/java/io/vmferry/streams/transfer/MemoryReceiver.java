@@ -1,0 +1,144 @@
+package io.vmferry.streams.transfer;
+
+import io.vmferry.kvm.Gpa;
+import io.vmferry.kvm.memory.GuestMemory;
+import io.vmferry.streams.transport.Connection;
+import io.vmferry.streams.wire.Command;
+import io.vmferry.streams.wire.MemoryRange;
+import io.vmferry.streams.wire.MemoryRangeTable;
+import io.vmferry.streams.wire.ProtocolException;
+import io.vmferry.streams.wire.Request;
+import io.vmferry.streams.wire.WireFormat;
+import io.vmferry.streams.wire.WireLimits;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.util.concurrent.CompletionStage;
+import java.util.function.LongConsumer;
+import org.apache.pekko.stream.Materializer;
+import org.apache.pekko.stream.javadsl.Sink;
+import org.apache.pekko.stream.javadsl.Source;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The destination's side of Memory commands: the whole range table is judged first, then the bytes
+ * go from the socket straight into the guest's mapping, inside the system call.
+ *
+ * <p>Stateless but for the memory it fills; several connections may share one.
+ */
+public final class MemoryReceiver {
+  // As on the sending side: larger calls gain nothing, smaller ones report progress.
+  private static final int CALL_BYTES = 1 << 20;
+
+  private final GuestMemory memory;
+  private final LongConsumer progress;
+
+  /**
+   * A receiver.
+   *
+   * @param memory the destination's memory; the guest must not run
+   * @param progress told the bytes of each read, from the connections' threads
+   */
+  public MemoryReceiver(GuestMemory memory, LongConsumer progress) {
+    this.memory = memory;
+    this.progress = progress;
+  }
+
+  /**
+   * Receives the table and the bytes of one Memory whose header was read. The answer is the
+   * caller's.
+   *
+   * @throws ProtocolException if the table is too long for the guest, or a range is empty, wraps
+   *     around, or is not inside one region; nothing was written then
+   * @throws IOException if the connection fails; the ranges are partly written then
+   */
+  public ReceivedMemory receive(Connection connection, Request request) throws IOException {
+    long tableOffset = connection.bytesRead();
+    int tableBytes;
+    MemoryRangeTable table;
+    try {
+      tableBytes = WireLimits.checkTable(request, memory.sizeBytes());
+      table = MemoryRangeTable.decode(Payloads.read(connection, tableBytes));
+      for (int i = 0; i < table.count(); i++) {
+        check(table, i);
+      }
+    } catch (ProtocolException e) {
+      throw e.atOffset(tableOffset);
+    }
+    for (int i = 0; i < table.count(); i++) {
+      fill(connection, table.gpa(i), table.length(i));
+    }
+    return new ReceivedMemory(table.totalBytes(), table.count());
+  }
+
+  /**
+   * Receives everything on a connection that carries Memory only (role 1), answering each command,
+   * until the peer closes it between two frames.
+   *
+   * <p>Runs as a stream on the blocking dispatcher; closing the connection ends it.
+   *
+   * @param connection behind its role header
+   * @return the sums. Fails with {@link ProtocolException} if anything but a valid Memory comes (an
+   *     error was answered and the connection is closed then), or with another {@link IOException}
+   *     if the connection fails
+   */
+  public CompletionStage<ReceivedMemory> receiveAll(
+      Connection connection, Materializer materializer) {
+    return frames(connection)
+        .runWith(Sink.fold(ReceivedMemory.NOTHING, ReceivedMemory::plus), materializer);
+  }
+
+  /**
+   * The same as {@link #receiveAll}, one element for each command. The next command is read when
+   * there is demand.
+   */
+  public Source<ReceivedMemory, ?> frames(Connection connection) {
+    return Source.fromGraph(new MemoryFramesStage(connection, this))
+        .async(PrecopySender.BLOCKING_DISPATCHER, 1);
+  }
+
+  private void check(MemoryRangeTable table, int i) throws ProtocolException {
+    long length = table.length(i);
+    if (length == 0 || memory.find(new Gpa(table.gpa(i)), length) == null) {
+      throw new ProtocolException(
+          "a range inside one region of the guest's memory",
+          new MemoryRange(table.gpa(i), length) + " (range " + i + " of " + table.count() + ")");
+    }
+  }
+
+  private void fill(Connection connection, long gpa, long lengthBytes) throws IOException {
+    for (long done = 0; done < lengthBytes; ) {
+      int call = (int) Math.min(CALL_BYTES, lengthBytes - done);
+      connection.readFully(memory.slice(new Gpa(gpa + done), call));
+      done += call;
+      progress.accept(call);
+    }
+  }
+
+  /**
+   * Reads one frame header where a frame may begin.
+   *
+   * @return null if the peer has closed there
+   * @throws ProtocolException if it is no request
+   */
+  static @Nullable Request readRequest(Connection connection, ByteBuffer header)
+      throws IOException {
+    long offset = connection.bytesRead();
+    if (!connection.readFullyOrEof(header.clear().limit(WireFormat.REQUEST_BYTES))) {
+      return null;
+    }
+    try {
+      return Request.decode(header.flip());
+    } catch (ProtocolException e) {
+      throw e.atOffset(offset);
+    }
+  }
+
+  /** As {@link #receive}, refusing every other command. */
+  ReceivedMemory receiveOnly(Connection connection, Request request) throws IOException {
+    if (request.command() != Command.MEMORY) {
+      throw new ProtocolException("a Memory on a memory connection", request.toString())
+          .atOffset(connection.bytesRead() - WireFormat.REQUEST_BYTES);
+    }
+    return receive(connection, request);
+  }
+}

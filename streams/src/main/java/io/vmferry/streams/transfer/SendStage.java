@@ -1,0 +1,73 @@
+package io.vmferry.streams.transfer;
+
+import java.io.IOException;
+import java.util.function.Consumer;
+import org.apache.pekko.stream.Attributes;
+import org.apache.pekko.stream.FlowShape;
+import org.apache.pekko.stream.Inlet;
+import org.apache.pekko.stream.Outlet;
+import org.apache.pekko.stream.stage.AbstractInOutHandler;
+import org.apache.pekko.stream.stage.GraphStage;
+import org.apache.pekko.stream.stage.GraphStageLogic;
+
+/**
+ * One connection's stage: sends a chunk, blocking, and passes it on once it is acknowledged. Must
+ * run on a dispatcher for blocking work.
+ */
+final class SendStage extends GraphStage<FlowShape<Chunk, Chunk>> {
+  private final Inlet<Chunk> in = Inlet.create("SendStage.in");
+  private final Outlet<Chunk> out = Outlet.create("SendStage.out");
+  private final FlowShape<Chunk, Chunk> shape = FlowShape.of(in, out);
+  private final MemorySender sender;
+  private final Consumer<Exception> onFailure;
+  private final Runnable onStop;
+
+  /**
+   * @param onFailure called when sending failed, before the stage fails
+   * @param onStop called once, when this stage touches guest memory no more
+   */
+  SendStage(MemorySender sender, Consumer<Exception> onFailure, Runnable onStop) {
+    this.sender = sender;
+    this.onFailure = onFailure;
+    this.onStop = onStop;
+  }
+
+  @Override
+  public FlowShape<Chunk, Chunk> shape() {
+    return shape;
+  }
+
+  @Override
+  public GraphStageLogic createLogic(Attributes attributes) {
+    return new GraphStageLogic(shape) {
+      {
+        setHandlers(
+            in,
+            out,
+            new AbstractInOutHandler() {
+              @Override
+              public void onPush() {
+                Chunk chunk = grab(in);
+                try {
+                  sender.send(chunk);
+                  push(out, chunk);
+                } catch (IOException | RuntimeException e) {
+                  onFailure.accept(e);
+                  failStage(e);
+                }
+              }
+
+              @Override
+              public void onPull() {
+                pull(in);
+              }
+            });
+      }
+
+      @Override
+      public void postStop() {
+        onStop.run();
+      }
+    };
+  }
+}
