@@ -64,7 +64,7 @@ public final class KvmSystem implements AutoCloseable {
     throw openFailure(device, Native.getLastError());
   }
 
-  private static IOException openFailure(Path device, int errno) {
+  static IOException openFailure(Path device, int errno) {
     SyscallException failure = new SyscallException("open(" + device + ", O_RDWR)", errno);
     return switch (errno) {
       case Errno.ENOENT ->

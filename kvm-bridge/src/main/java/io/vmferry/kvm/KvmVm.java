@@ -7,6 +7,7 @@ import java.lang.ref.Reference;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 
 /**
  * A virtual machine: memslots, dirty logs, interrupt controllers, clock. Thread-safe, but for
@@ -33,6 +34,7 @@ public final class KvmVm implements AutoCloseable {
   private static final int CHIP_IOAPIC = 2;
 
   // Source: include/uapi/linux/kvm.h and arch/x86/include/uapi/asm/kvm.h, sizeof each struct.
+  private static final int PAGE_BYTES = 4096;
   static final int MEMSLOT_BYTES = 32;
   static final int DIRTY_LOG_BYTES = 16;
   static final int CLEAR_DIRTY_LOG_BYTES = 24;
@@ -46,6 +48,8 @@ public final class KvmVm implements AutoCloseable {
   private final OwnedFd fd;
   private final int vcpuMapBytes;
   private final int[] msrIndices;
+  // Pages of 4 KiB per memslot: a bitmap of another size would let the kernel write past its end.
+  private final Map<Integer, Long> slotPages = new ConcurrentHashMap<>();
   private volatile boolean irqchip;
   private volatile boolean pit;
 
@@ -88,6 +92,11 @@ public final class KvmVm implements AutoCloseable {
           String.format(", slot=%d, gpa=%s, size=0x%x, hva=%s", slot, base, sizeBytes, hva);
       // Invariant: the caller keeps [hva, hva + size) mapped while the memslot exists.
       KvmIoctl.KVM_SET_USER_MEMORY_REGION.call(fd, region, details);
+      if (sizeBytes == 0) {
+        slotPages.remove(slot);
+      } else {
+        slotPages.put(slot, sizeBytes / PAGE_BYTES);
+      }
     }
   }
 
@@ -170,17 +179,18 @@ public final class KvmVm implements AutoCloseable {
    * Reads the dirty bitmap of one memslot, overwriting {@code into}. Without {@link
    * #enableManualDirtyLog} this also clears it in KVM.
    *
-   * @param into a bitmap of exactly the memslot's pages: the kernel writes as many bits as the
-   *     memslot has
-   * @throws SyscallException ENOENT if there is no such memslot or its dirty logging is off
+   * @param into a bitmap of exactly the memslot's pages
+   * @throws IllegalArgumentException if there is no such memslot or it has other pages
+   * @throws SyscallException ENOENT if its dirty logging is off
    */
   public void readDirtyLog(int slot, DirtyBitmapBuffer into) throws SyscallException {
+    requireSlotSize(slot, into);
     // struct kvm_dirty_log: u32 slot, u32 padding, pointer.
     try (Memory log = new Memory(DIRTY_LOG_BYTES)) {
       log.setInt(0, slot);
       log.setInt(4, 0);
       log.setLong(8, into.address());
-      // Invariant: the buffer covers the memslot; the caller made it for the memslot's pages.
+      // Invariant: the buffer covers the memslot, checked above; the kernel writes all its words.
       KvmIoctl.KVM_GET_DIRTY_LOG.call(fd, log, ", slot=" + slot);
     } finally {
       Reference.reachabilityFence(into);
@@ -194,11 +204,14 @@ public final class KvmVm implements AutoCloseable {
    * @param firstPage first page of the range, a multiple of 64
    * @param pages length of the range, a multiple of 64 unless it ends with the memslot
    * @param bits the bitmap of the whole memslot, as {@link #readDirtyLog} filled it
-   * @throws SyscallException ENOENT if there is no such memslot or its dirty logging is off; EINVAL
-   *     for a range that is not aligned or too long
+   * @throws IllegalArgumentException if there is no such memslot, it has other pages, or the range
+   *     exceeds it
+   * @throws SyscallException ENOENT if its dirty logging is off; EINVAL for a range that is not
+   *     aligned
    */
   public void clearDirtyLog(int slot, long firstPage, long pages, DirtyBitmapBuffer bits)
       throws SyscallException {
+    requireSlotSize(slot, bits);
     if (firstPage < 0 || pages < 0 || firstPage > bits.pages() - pages) {
       throw new IllegalArgumentException(
           "pages " + firstPage + " + " + pages + " exceed a bitmap of " + bits.pages());
@@ -213,6 +226,14 @@ public final class KvmVm implements AutoCloseable {
           fd, log, ", slot=" + slot + ", first=" + firstPage + ", pages=" + pages);
     } finally {
       Reference.reachabilityFence(bits);
+    }
+  }
+
+  private void requireSlotSize(int slot, DirtyBitmapBuffer bits) {
+    Long pages = slotPages.get(slot);
+    if (pages == null || pages != bits.pages()) {
+      throw new IllegalArgumentException(
+          "memslot " + slot + " has " + pages + " pages, the bitmap " + bits.pages());
     }
   }
 

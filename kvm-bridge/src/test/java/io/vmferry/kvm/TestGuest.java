@@ -14,6 +14,7 @@ final class TestGuest implements AutoCloseable {
   private static final long PML4 = 0x10000;
   private static final long PDPT = 0x11000;
   private static final long PD = 0x12000;
+  private static final long DEVICE_PD = 0x13000;
   private static final long TSS_ADDRESS = 0xfffb_d000L;
   private static final long IDENTITY_MAP_ADDRESS = 0xfffb_c000L;
 
@@ -64,12 +65,14 @@ final class TestGuest implements AutoCloseable {
     return this;
   }
 
-  /** Starts in 64-bit mode at {@link #CODE}, the first GiB mapped one to one in 2 MiB pages. */
+  /** Starts in 64-bit mode at {@link #CODE}, the first and the fourth GiB mapped one to one. */
   TestGuest longMode(byte[] code) throws SyscallException {
     memory.write(CODE, code);
     memory.setU64(PML4, PDPT | 3);
     memory.setU64(PDPT, PD | 3);
+    memory.setU64(PDPT + 24, DEVICE_PD | 3);
     for (int i = 0; i < 512; i++) {
+      memory.setU64(DEVICE_PD + 8L * i, 3L << 30 | (long) i << 21 | 0x83);
       memory.setU64(PD + 8L * i, (long) i << 21 | 0x83);
     }
     Sregs sregs = vcpu.sregs();
