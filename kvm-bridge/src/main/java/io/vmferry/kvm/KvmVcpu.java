@@ -105,6 +105,11 @@ public final class KvmVcpu implements AutoCloseable {
     }
   }
 
+  /** Whether a thread is in {@link #run} at this moment. Any thread. */
+  public boolean isRunning() {
+    return running;
+  }
+
   /**
    * Makes the current or next {@link #run} return {@link Exit#INTERRUPTED} at once, or lets it run
    * again. Any thread. A run already in the guest notices only with a kick.

@@ -61,7 +61,7 @@ final class InterruptGuest {
           "bb0000e0fe", // mov ebx,0xfee00000
           "c783f0000000ff010000", // mov dword [rbx+0xf0],0x1ff
           "c7832003000041000400", // mov dword [rbx+0x320],0x40041    deadline mode
-          "e81a000000", // call arm
+          "e81b000000", // call arm
           "e699 fb", // out 0x99,al; sti
           "48ffc1 4901c8", // loop: as above
           "48890c2500600000",
@@ -74,7 +74,7 @@ final class InterruptGuest {
           "51 b9e0060000", // push rcx; mov ecx,0x6e0
           "0f30 59 c3"); // wrmsr; pop rcx; ret
 
-  private static final int ARM_OFFSET = 0x38;
+  private static final int ARM_OFFSET = 0x39;
 
   private static final byte[] PIT_HANDLER =
       code(

@@ -5,6 +5,7 @@ import io.vmferry.kvm.Sregs.Segment;
 import io.vmferry.kvm.Sregs.SegmentRegister;
 import io.vmferry.kvm.VcpuRegs.Register;
 import java.util.HexFormat;
+import java.util.stream.Collectors;
 
 /** A machine with one memslot at address 0, one vCPU and a few bytes of code. */
 final class TestGuest implements AutoCloseable {
@@ -34,7 +35,18 @@ final class TestGuest implements AutoCloseable {
     vm.enableManualDirtyLog();
     vm.setMemslot(SLOT, new Gpa(0), memory.sizeBytes(), memory.hva(), false);
     this.vcpu = vm.createVcpu(0);
-    vcpu.setCpuid(system.supportedCpuid());
+    vcpu.setCpuid(
+        system.supportedCpuid().stream()
+            .map(TestGuest::withTscDeadline)
+            .collect(Collectors.toList()));
+  }
+
+  /** KVM provides the TSC deadline timer, but older kernels leave telling the guest to us. */
+  private static CpuidEntry withTscDeadline(CpuidEntry entry) {
+    return entry.function() != 1
+        ? entry
+        : new CpuidEntry(
+            1, 0, entry.flags(), entry.eax(), entry.ebx(), entry.ecx() | 1 << 24, entry.edx());
   }
 
   static TestGuest bare(KvmSystem system) throws SyscallException {
