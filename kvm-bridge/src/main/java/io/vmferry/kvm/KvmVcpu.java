@@ -269,6 +269,16 @@ public final class KvmVcpu implements AutoCloseable {
   }
 
   /**
+   * Makes a vCPU that was created waiting for INIT and a start-up interrupt (every one but the
+   * first) run from the registers it has. Source: api.rst, 4.39 KVM_SET_MP_STATE,
+   * KVM_MP_STATE_RUNNABLE.
+   */
+  public void makeRunnable() throws SyscallException {
+    byte[] runnable = new byte[VcpuStateIo.MP_STATE_BYTES];
+    Structs.write(fd, KvmIoctl.KVM_SET_MP_STATE, runnable, VcpuState.MP_STATE);
+  }
+
+  /**
    * Sets what CPUID answers, before the first run.
    *
    * @throws SyscallException EINVAL after the first run if it differs; E2BIG for too many entries
