@@ -27,8 +27,9 @@ import java.nio.ByteBuffer;
  * a broken connection a new instance with the same bitmap goes on.
  */
 public final class FaultServing {
-  // The unit of counting: a destination may ask in larger pages than the source has.
-  private static final long COUNTED_PAGE_BYTES = 4096;
+  /** The unit of counting, in bytes: a destination may ask in larger pages than the source has. */
+  public static final long COUNTED_PAGE_BYTES = 4096;
+
   private static final int CALL_BYTES = 1 << 20;
 
   private final Connection connection;

@@ -3,6 +3,7 @@ package io.vmferry.streams.transfer;
 import io.vmferry.kvm.Gpa;
 import io.vmferry.kvm.memory.GuestMemory;
 import io.vmferry.streams.transport.Connection;
+import io.vmferry.streams.transport.Payloads;
 import io.vmferry.streams.wire.Command;
 import io.vmferry.streams.wire.MemoryRange;
 import io.vmferry.streams.wire.MemoryRangeTable;
@@ -53,11 +54,10 @@ public final class MemoryReceiver {
    */
   public ReceivedMemory receive(Connection connection, Request request) throws IOException {
     long tableOffset = connection.bytesRead();
-    int tableBytes;
     MemoryRangeTable table;
     try {
-      tableBytes = WireLimits.checkTable(request, memory.sizeBytes());
-      table = MemoryRangeTable.decode(Payloads.read(connection, tableBytes));
+      int tableBytes = WireLimits.checkTable(request, memory.sizeBytes());
+      table = MemoryRangeTable.decode(ByteBuffer.wrap(Payloads.read(connection, tableBytes)));
       for (int i = 0; i < table.count(); i++) {
         check(table, i);
       }

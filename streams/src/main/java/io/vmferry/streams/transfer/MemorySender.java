@@ -64,10 +64,14 @@ final class MemorySender {
   /**
    * Sends one chunk and waits until the destination has it.
    *
+   * @return false if the round was stopped before; nothing was sent then
    * @throws ProtocolException if the destination refuses it or answers with anything else
    * @throws IOException if the connection fails
    */
-  void send(Chunk chunk) throws IOException {
+  boolean send(Chunk chunk) throws IOException {
+    if (stopped.getAsBoolean()) {
+      return false;
+    }
     frame.clear();
     Request.memory(chunk.runs().size()).encode(frame);
     for (PageRun run : chunk.runs()) {
@@ -79,6 +83,7 @@ final class MemorySender {
     }
     flush();
     awaitAnswer(chunk);
+    return true;
   }
 
   private void add(PageRun run) throws IOException {

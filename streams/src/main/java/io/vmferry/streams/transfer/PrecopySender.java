@@ -15,7 +15,9 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.LongConsumer;
 import java.util.function.LongSupplier;
+import org.apache.pekko.Done;
 import org.apache.pekko.NotUsed;
+import org.apache.pekko.stream.Attributes;
 import org.apache.pekko.stream.FlowShape;
 import org.apache.pekko.stream.Materializer;
 import org.apache.pekko.stream.SharedKillSwitch;
@@ -24,9 +26,11 @@ import org.apache.pekko.stream.UniformFanOutShape;
 import org.apache.pekko.stream.javadsl.Balance;
 import org.apache.pekko.stream.javadsl.Flow;
 import org.apache.pekko.stream.javadsl.GraphDSL;
+import org.apache.pekko.stream.javadsl.Keep;
 import org.apache.pekko.stream.javadsl.Merge;
 import org.apache.pekko.stream.javadsl.Sink;
 import org.apache.pekko.stream.javadsl.Source;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The source's side of precopy: sends rounds of guest memory over any number of connections.
@@ -103,7 +107,7 @@ public final class PrecopySender {
    *     protocol; with another {@link java.io.IOException} if a connection fails
    */
   public CompletionStage<RoundResult> sendRound(
-      Source<PageRun, ?> runs,
+      Source<PageRun, NotUsed> runs,
       GuestMemory memory,
       List<Connection> connections,
       Throttle throttle,
@@ -112,61 +116,41 @@ public final class PrecopySender {
     if (connections.isEmpty() || connections.size() > WireLimits.CONNECTIONS) {
       throw new IllegalArgumentException(connections.size() + " connections, not 1 to 128");
     }
-    long startNanos = System.nanoTime();
-    List<Connection> lanes = List.copyOf(connections);
-    Quiescence quiescence = new Quiescence(lanes.size() + 1);
-    AtomicBoolean stopped = new AtomicBoolean();
-    // Closing the other connections makes them fail, too; the caller wants to know what came first.
-    AtomicReference<Exception> firstFailure = new AtomicReference<>();
-    AtomicBoolean exhausted = new AtomicBoolean();
+    Round round = new Round(List.copyOf(connections));
     List<SendStage> stages =
-        lanes.stream()
-            .map(
-                lane ->
-                    new SendStage(
-                        new MemorySender(lane, memory, throttle, stopped::get, progress),
-                        failure -> {
-                          firstFailure.compareAndSet(null, failure);
-                          lanes.forEach(Connection::close);
-                        },
-                        quiescence::stopped))
+        round.lanes.stream()
+            .map(lane -> new MemorySender(lane, memory, throttle, round.stopped::get, progress))
+            .map(sender -> new SendStage(sender, round::laneFailed, round::stageStopped))
             .toList();
+    ChunkStage chunks =
+        new ChunkStage(
+            chunkLimit(stages.size(), throttle), WireLimits.CHUNK_RANGES, round::stageStopped);
+    // The upper switch ends the asking for runs; the lower one ends the lanes, which the upper one
+    // cannot reach once the last chunk has left the source.
     CompletionStage<RoundResult> folded =
-        runs.concatLazy(
-                Source.lazySource(
-                    () -> {
-                      exhausted.set(true);
-                      return Source.<PageRun>empty();
-                    }))
+        runs.concatLazy(atEnd(round.exhausted))
             .via(killSwitch.flow())
-            .via(
-                new ChunkStage(
-                    chunkLimit(lanes.size(), throttle),
-                    WireLimits.CHUNK_RANGES,
-                    quiescence::stopped))
+            .via(chunks)
             .async(BLOCKING_DISPATCHER, 1)
-            .watchTermination(
-                (unused, done) -> {
-                  done.whenComplete((ok, failure) -> stopped.set(failure != null));
-                  return NotUsed.getInstance();
-                })
             .via(balanced(stages))
-            .runWith(Sink.fold(RoundResult.NOTHING, RoundResult::plus), materializer);
-    return quiescence
-        .after(folded)
-        .handle(
-            (result, failure) -> {
-              Throwable cause = firstFailure.get() != null ? firstFailure.get() : failure;
-              if (cause != null) {
-                throw cause instanceof CompletionException known
-                    ? known
-                    : new CompletionException(cause);
-              }
-              if (!exhausted.get()) {
-                throw new CancellationException("the round was stopped before its end");
-              }
-              return result.in(System.nanoTime() - startNanos);
-            });
+            .concatLazy(atEnd(round.drained))
+            .via(killSwitch.flow())
+            .watchTermination(round::whenTerminated)
+            .toMat(Sink.fold(RoundResult.NOTHING, RoundResult::plus), Keep.right())
+            // The default of 16 chunks ahead of each asynchronous boundary would let a kill come
+            // too late, and read ahead a gigabyte of runs.
+            .withAttributes(Attributes.inputBuffer(1, 1))
+            .run(materializer);
+    return round.result(folded);
+  }
+
+  /** An empty source that raises a flag when the one before it has completed. */
+  private static <T> Source<T, ?> atEnd(AtomicBoolean reached) {
+    return Source.lazySource(
+        () -> {
+          reached.set(true);
+          return Source.<T>empty();
+        });
   }
 
   private static LongSupplier chunkLimit(int lanes, Throttle throttle) {
@@ -195,23 +179,66 @@ public final class PrecopySender {
             }));
   }
 
-  /** Counts stages down to zero and delays a result until then. */
-  private static final class Quiescence {
+  /** One round under way: what its stages report, and the result made of it. */
+  private static final class Round {
+    final List<Connection> lanes;
+    final AtomicBoolean exhausted = new AtomicBoolean();
+    final AtomicBoolean drained = new AtomicBoolean();
+    final AtomicBoolean stopped = new AtomicBoolean();
+    private final long startNanos = System.nanoTime();
+    // Closing the other connections makes them fail, too; the caller wants to know what came first.
+    private final AtomicReference<@Nullable Throwable> firstFailure = new AtomicReference<>();
     private final AtomicInteger running;
     private final CompletableFuture<Void> quiet = new CompletableFuture<>();
 
-    Quiescence(int stages) {
-      running = new AtomicInteger(stages);
+    Round(List<Connection> lanes) {
+      this.lanes = lanes;
+      this.running = new AtomicInteger(lanes.size() + 1);
     }
 
-    void stopped() {
+    void laneFailed(Throwable failure) {
+      firstFailure.compareAndSet(null, failure);
+      stopped.set(true);
+      lanes.forEach(Connection::close);
+    }
+
+    void stageStopped() {
       if (running.decrementAndGet() == 0) {
         quiet.complete(null);
       }
     }
 
-    <T> CompletionStage<T> after(CompletionStage<T> result) {
-      return quiet.thenCompose(unused -> result);
+    NotUsed whenTerminated(NotUsed unused, CompletionStage<Done> done) {
+      done.whenComplete(
+          (ok, failure) -> {
+            if (failure != null) {
+              firstFailure.compareAndSet(null, failure);
+            }
+            stopped.set(true);
+          });
+      return unused;
+    }
+
+    CompletionStage<RoundResult> result(CompletionStage<RoundResult> folded) {
+      return quiet
+          .thenCompose(unused -> folded)
+          .handle(
+              (sums, failure) -> {
+                Throwable first = firstFailure.get();
+                if (first != null || failure != null) {
+                  throw new CompletionException(first != null ? first : unwrapped(failure));
+                }
+                if (!exhausted.get() || !drained.get()) {
+                  throw new CancellationException("the round was stopped before its end");
+                }
+                return sums.in(System.nanoTime() - startNanos);
+              });
+    }
+
+    private static Throwable unwrapped(Throwable failure) {
+      return failure instanceof CompletionException && failure.getCause() != null
+          ? failure.getCause()
+          : failure;
     }
   }
 }

@@ -19,14 +19,14 @@ final class SendStage extends GraphStage<FlowShape<Chunk, Chunk>> {
   private final Outlet<Chunk> out = Outlet.create("SendStage.out");
   private final FlowShape<Chunk, Chunk> shape = FlowShape.of(in, out);
   private final MemorySender sender;
-  private final Consumer<Exception> onFailure;
+  private final Consumer<Throwable> onFailure;
   private final Runnable onStop;
 
   /**
    * @param onFailure called when sending failed, before the stage fails
    * @param onStop called once, when this stage touches guest memory no more
    */
-  SendStage(MemorySender sender, Consumer<Exception> onFailure, Runnable onStop) {
+  SendStage(MemorySender sender, Consumer<Throwable> onFailure, Runnable onStop) {
     this.sender = sender;
     this.onFailure = onFailure;
     this.onStop = onStop;
@@ -49,8 +49,12 @@ final class SendStage extends GraphStage<FlowShape<Chunk, Chunk>> {
               public void onPush() {
                 Chunk chunk = grab(in);
                 try {
-                  sender.send(chunk);
-                  push(out, chunk);
+                  if (sender.send(chunk)) {
+                    push(out, chunk);
+                  } else {
+                    // The cancellation of a stopped round is on its way here.
+                    completeStage();
+                  }
                 } catch (IOException | RuntimeException e) {
                   onFailure.accept(e);
                   failStage(e);

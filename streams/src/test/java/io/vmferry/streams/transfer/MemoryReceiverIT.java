@@ -1,0 +1,161 @@
+package io.vmferry.streams.transfer;
+
+import static java.util.concurrent.TimeUnit.SECONDS;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertInstanceOf;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.vmferry.kvm.memory.GuestMemory;
+import io.vmferry.streams.wire.Command;
+import io.vmferry.streams.wire.MemoryRangeTable;
+import io.vmferry.streams.wire.ProtocolException;
+import io.vmferry.streams.wire.Request;
+import io.vmferry.streams.wire.Response;
+import java.io.EOFException;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.ExecutionException;
+import java.util.stream.Stream;
+import org.apache.pekko.actor.ActorSystem;
+import org.apache.pekko.stream.Materializer;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** What a memory connection may bring, and what it may not. */
+@Timeout(60)
+class MemoryReceiverIT {
+  private static ActorSystem system;
+  private static Materializer materializer;
+
+  private Pair pair;
+  private GuestMemory memory;
+  private CompletionStage<ReceivedMemory> received;
+
+  @BeforeAll
+  static void startSystem() {
+    system = ActorSystem.create("MemoryReceiverIT");
+    materializer = Materializer.createMaterializer(system);
+  }
+
+  @AfterAll
+  static void stopSystem() throws Exception {
+    system.terminate();
+    system.getWhenTerminated().toCompletableFuture().get(30, SECONDS);
+  }
+
+  @BeforeEach
+  void connect() throws IOException {
+    pair = Pair.tcp();
+    memory = Guests.threeRegions();
+    received = new MemoryReceiver(memory, bytes -> {}).receiveAll(pair.destination(), materializer);
+  }
+
+  @AfterEach
+  void close() {
+    pair.close();
+    memory.close();
+  }
+
+  static Stream<Arguments> badTables() {
+    return Stream.of(
+        Arguments.of("outside", new long[] {Guests.LOW_BYTES, 4096}),
+        Arguments.of("beyond the end", new long[] {Guests.LOW_BYTES - 4096, 8192}),
+        Arguments.of("across two regions", new long[] {Guests.NEXT_BASE - 4096, 8192}),
+        Arguments.of("wrapping", new long[] {-4096, 8192}),
+        Arguments.of("empty", new long[] {0, 0}),
+        Arguments.of("negative length", new long[] {4096, -4096}),
+        Arguments.of("good first", new long[] {0, 4096, 1L << 50, 4096}),
+        Arguments.of("sum too large", new long[] {0, Long.MAX_VALUE, 0, Long.MAX_VALUE}));
+  }
+
+  @ParameterizedTest(name = "{0}")
+  @MethodSource("badTables")
+  void aBadTableIsRefusedBeforeAnyByteIsWritten(String name, long[] table) throws Exception {
+    ByteBuffer frame = ByteBuffer.allocate(16 + table.length * 8);
+    Request.memory(table.length / 2).encode(frame);
+    for (int i = 0; i < table.length; i += 2) {
+      MemoryRangeTable.append(table[i], table[i + 1], frame);
+    }
+    pair.source().writeFully(frame.flip());
+
+    assertFalse(answer().isOk(), name);
+    ProtocolException refused = assertInstanceOf(ProtocolException.class, failure());
+    assertEquals(16, refused.offset());
+    assertEquals(0, memory.regions().get(0).memfd().allocatedBytes());
+  }
+
+  @ParameterizedTest
+  @ValueSource(longs = {-16, 15, 16L * (Guests.LOW_BYTES + Guests.HIGH_BYTES + Guests.NEXT_BYTES)})
+  void aTableOfAnImpossibleLengthIsRefused(long length) throws Exception {
+    send(new Request(Command.MEMORY, 0, 0, length));
+
+    assertFalse(answer().isOk());
+    assertInstanceOf(ProtocolException.class, failure());
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"START", "STATE", "COMPLETE", "ABANDON", "PAGE_FAULT"})
+  void anyOtherCommandIsRefused(Command command) throws Exception {
+    send(Request.of(command));
+
+    assertFalse(answer().isOk());
+    assertInstanceOf(ProtocolException.class, failure());
+  }
+
+  @Test
+  void anEmptyTableIsFine() throws Exception {
+    send(Request.memory(0));
+
+    assertTrue(answer().isOk());
+    pair.source().close();
+    assertEquals(ReceivedMemory.NOTHING, received.toCompletableFuture().get(30, SECONDS));
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {1, 15, 16, 31, 32, 32 + 4095})
+  void aPeerThatVanishesInsideACommandIsAnError(int afterBytes) throws Exception {
+    ByteBuffer frame = ByteBuffer.allocate(32 + 4096);
+    Request.memory(1).encode(frame);
+    MemoryRangeTable.append(0, 4096, frame);
+    pair.source().writeFully(frame.clear().limit(afterBytes));
+    pair.source().close();
+
+    assertInstanceOf(EOFException.class, failure());
+  }
+
+  @Test
+  void closingTheConnectionEndsAReceiverThatWaits() {
+    pair.destination().close();
+
+    assertInstanceOf(IOException.class, failure());
+  }
+
+  private void send(Request request) throws IOException {
+    ByteBuffer frame = ByteBuffer.allocate(16);
+    request.encode(frame);
+    pair.source().writeFully(frame.flip());
+  }
+
+  private Response answer() throws IOException {
+    ByteBuffer frame = ByteBuffer.allocate(16);
+    pair.source().readFully(frame);
+    return Response.decode(frame.flip());
+  }
+
+  private Throwable failure() {
+    return assertThrows(
+            ExecutionException.class, () -> received.toCompletableFuture().get(30, SECONDS))
+        .getCause();
+  }
+}

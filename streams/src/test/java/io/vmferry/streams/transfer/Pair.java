@@ -1,0 +1,39 @@
+package io.vmferry.streams.transfer;
+
+import io.vmferry.streams.transport.Connection;
+import io.vmferry.streams.transport.Connector;
+import io.vmferry.streams.transport.Listener;
+import io.vmferry.streams.transport.MigrationUrl;
+import java.io.IOException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+
+/** Two ends of one real connection. */
+record Pair(Connection source, Connection destination) implements AutoCloseable {
+
+  static Pair tcp() throws IOException {
+    return open(MigrationUrl.parse("tcp:127.0.0.1:0"));
+  }
+
+  static Pair open(MigrationUrl url) throws IOException {
+    try (Listener listener = Listener.bind(url)) {
+      Connection source = Connector.connect(listener.url(), Duration.ofSeconds(10));
+      return new Pair(source, listener.accept());
+    }
+  }
+
+  static List<Pair> tcp(int count) throws IOException {
+    List<Pair> pairs = new ArrayList<>();
+    for (int i = 0; i < count; i++) {
+      pairs.add(tcp());
+    }
+    return pairs;
+  }
+
+  @Override
+  public void close() {
+    source.close();
+    destination.close();
+  }
+}

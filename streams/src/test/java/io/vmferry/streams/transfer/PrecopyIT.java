@@ -1,0 +1,362 @@
+package io.vmferry.streams.transfer;
+
+import static java.util.concurrent.TimeUnit.SECONDS;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertInstanceOf;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
+import static org.junit.jupiter.api.Assertions.assertSame;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.vmferry.kvm.Gpa;
+import io.vmferry.kvm.memory.GuestMemory;
+import io.vmferry.kvm.memory.MemoryDigest;
+import io.vmferry.streams.pages.PageRun;
+import io.vmferry.streams.pages.SnapshotRuns;
+import io.vmferry.streams.transport.Connection;
+import io.vmferry.streams.wire.ProtocolException;
+import io.vmferry.streams.wire.Response;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.util.ArrayList;
+import java.util.Iterator;
+import java.util.List;
+import java.util.Random;
+import java.util.concurrent.CancellationException;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.atomic.AtomicLong;
+import org.apache.pekko.actor.ActorSystem;
+import org.apache.pekko.stream.KillSwitches;
+import org.apache.pekko.stream.Materializer;
+import org.apache.pekko.stream.SharedKillSwitch;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Rounds between two guest memories over real sockets. */
+@Timeout(60)
+class PrecopyIT {
+  private static final int HEADER = 16;
+  private static ActorSystem system;
+  private static Materializer materializer;
+
+  private final List<Pair> pairs = new ArrayList<>();
+  private final Throttle throttle = Throttle.unlimited();
+  private final SharedKillSwitch killSwitch = KillSwitches.shared("round");
+  private GuestMemory source;
+  private GuestMemory destination;
+
+  @BeforeAll
+  static void startSystem() {
+    system = ActorSystem.create("PrecopyIT");
+    materializer = Materializer.createMaterializer(system);
+  }
+
+  @AfterAll
+  static void stopSystem() throws Exception {
+    system.terminate();
+    system.getWhenTerminated().toCompletableFuture().get(30, SECONDS);
+  }
+
+  @BeforeEach
+  void allocate() throws IOException {
+    source = Guests.threeRegions();
+    destination = Guests.threeRegions();
+  }
+
+  @AfterEach
+  void close() {
+    pairs.forEach(Pair::close);
+    source.close();
+    destination.close();
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {1, 2, 4})
+  void roundsOverConnectionsLeaveEqualMemories(int connections) throws Exception {
+    Random random = Guests.random("PrecopyIT " + connections + " connections");
+    long filled = Guests.fillSome(source, random, 3);
+    connect(connections);
+    List<CompletableFuture<ReceivedMemory>> receivers = receive(destination);
+
+    RoundResult first = get(round(new SnapshotRuns(source)));
+    assertEquals(filled * Guests.PAGE, first.bytes());
+    assertEquals(MemoryDigest.of(source), MemoryDigest.of(destination));
+    long bytes = first.bytes();
+    for (int i = 0; i < 3; i++) {
+      List<PageRun> dirty = Guests.dirty(source, random);
+      assertNotEquals(MemoryDigest.of(source), MemoryDigest.of(destination));
+      bytes += get(round(dirty.iterator())).bytes();
+      assertEquals(MemoryDigest.of(source), MemoryDigest.of(destination));
+    }
+
+    pairs.forEach(pair -> pair.source().close());
+    long received = 0;
+    for (CompletableFuture<ReceivedMemory> receiver : receivers) {
+      received += get(receiver).bytes();
+    }
+    assertEquals(bytes, received);
+  }
+
+  @Test
+  void theFirstRoundLeavesHolesOnBothSides() throws Exception {
+    connect(1);
+    receive(destination);
+    Guests.fill(source, new Gpa(Guests.HIGH_BASE), new Random(1));
+    source.write(new Gpa(2 * Guests.PAGE), new byte[3 * Guests.PAGE]);
+    long allocated = source.regions().get(0).memfd().allocatedBytes();
+
+    RoundResult result = get(round(new SnapshotRuns(source)));
+
+    assertEquals(Guests.PAGE, result.bytes());
+    assertEquals(1, result.ranges());
+    assertEquals(allocated, source.regions().get(0).memfd().allocatedBytes());
+    assertEquals(Guests.PAGE, destination.regions().get(0).memfd().allocatedBytes());
+    assertEquals(MemoryDigest.of(source), MemoryDigest.of(destination));
+  }
+
+  @Test
+  void aLaterRoundSendsPagesThatBecameZero() throws Exception {
+    connect(1);
+    receive(destination);
+    Guests.fill(source, new Gpa(0), new Random(1));
+    get(round(new SnapshotRuns(source)));
+    source.write(new Gpa(0), new byte[Guests.PAGE]);
+
+    get(round(List.of(new PageRun(0, Guests.PAGE)).iterator()));
+
+    assertEquals(0, MemoryDigest.of(destination));
+  }
+
+  @Test
+  void aRoundWithoutRunsSendsNothing() throws Exception {
+    connect(2);
+    receive(destination);
+
+    RoundResult result = get(round(List.<PageRun>of().iterator()));
+
+    assertEquals(0, result.bytes());
+    assertEquals(0, pairs.get(0).source().bytesWritten());
+  }
+
+  @Test
+  void aByteFlippedInFlightChangesTheDigest() throws Exception {
+    connect(1);
+    Guests.fillSome(source, new Random(1), 2);
+    Connection flipping = new FlippingConnection(pairs.get(0).destination(), 5_000_000);
+    new MemoryReceiver(destination, bytes -> {}).receiveAll(flipping, materializer);
+
+    get(round(new SnapshotRuns(source)));
+
+    assertNotEquals(MemoryDigest.of(source), MemoryDigest.of(destination));
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {1, 3})
+  void aKilledRoundLeavesConnectionsThatWorkOn(int connections) throws Exception {
+    Guests.fillSome(source, Guests.random("PrecopyIT kill"), 2);
+    connect(connections);
+    receive(destination);
+    throttle.setBytesPerSecond(2 << 20);
+    IOException cancelled = new IOException("cancelled");
+    CountDownLatch begun = new CountDownLatch(1);
+    CompletionStage<RoundResult> killed =
+        new PrecopySender(materializer)
+            .sendRound(
+                new SnapshotRuns(source),
+                source,
+                sources(),
+                throttle,
+                killSwitch,
+                bytes -> begun.countDown());
+    begun.await();
+    killSwitch.abort(cancelled);
+
+    assertSame(cancelled, failure(killed));
+    throttle.setBytesPerSecond(Throttle.UNLIMITED);
+    get(
+        new PrecopySender(materializer)
+            .sendRound(
+                new SnapshotRuns(source),
+                source,
+                sources(),
+                throttle,
+                KillSwitches.shared("again"),
+                bytes -> {}));
+
+    assertEquals(MemoryDigest.of(source), MemoryDigest.of(destination));
+  }
+
+  @Test
+  void aRoundThatWasShutDownIsNoResult() throws Exception {
+    Guests.fillSome(source, new Random(1), 2);
+    connect(1);
+    receive(destination);
+    killSwitch.shutdown();
+
+    assertInstanceOf(CancellationException.class, failure(round(new SnapshotRuns(source))));
+  }
+
+  @Test
+  void aRateChangeReachesARoundThatWaits() throws Exception {
+    Guests.fillSome(source, new Random(1), 1);
+    connect(1);
+    receive(destination);
+    throttle.setBytesPerSecond(1000);
+    CountDownLatch begun = new CountDownLatch(1);
+
+    CompletionStage<RoundResult> slow =
+        new PrecopySender(materializer)
+            .sendRound(
+                new SnapshotRuns(source),
+                source,
+                sources(),
+                throttle,
+                killSwitch,
+                bytes -> begun.countDown());
+    begun.await();
+    throttle.setBytesPerSecond(Throttle.UNLIMITED);
+
+    assertEquals(source.sizeBytes(), get(slow).bytes());
+  }
+
+  @Test
+  void runsAreAskedForOnlyAsChunksLeave() throws Exception {
+    connect(2);
+    AtomicLong asked = new AtomicLong();
+    Iterator<PageRun> endless =
+        new Iterator<>() {
+          @Override
+          public boolean hasNext() {
+            return true;
+          }
+
+          @Override
+          public PageRun next() {
+            asked.addAndGet(Guests.LOW_BYTES);
+            return new PageRun(0, Guests.LOW_BYTES);
+          }
+        };
+
+    // Nobody reads: each lane blocks in its first chunk.
+    CompletionStage<RoundResult> stuck = round(endless);
+    ByteBuffer some = ByteBuffer.allocate(1 << 20);
+    for (Pair pair : pairs) {
+      pair.destination().readFully(some.clear());
+    }
+    pairs.forEach(Pair::close);
+
+    assertInstanceOf(IOException.class, failure(stuck));
+    assertTrue(asked.get() <= 8 * Guests.LOW_BYTES, asked + " bytes asked for");
+  }
+
+  @ParameterizedTest
+  @ValueSource(longs = {0, 1, HEADER, HEADER + 5, HEADER + 16, 1_000_000, HEADER + 16 + (4 << 20)})
+  void aPeerThatVanishesFailsTheRoundAndClosesItsConnections(long afterBytes) throws Exception {
+    connect(2);
+    CompletionStage<RoundResult> round =
+        round(List.of(new PageRun(0, 4 << 20), new PageRun(Guests.HIGH_BASE, 4 << 20)).iterator());
+
+    read(pairs.get(0).destination(), afterBytes);
+    pairs.get(0).destination().close();
+    pairs.get(1).destination().close();
+
+    assertInstanceOf(IOException.class, failure(round));
+    sources().forEach(connection -> assertFalse(connection.isOpen()));
+  }
+
+  @Test
+  void aRefusedChunkFailsTheRoundWithWhatCame() throws Exception {
+    connect(1);
+    CompletionStage<RoundResult> round = round(List.of(new PageRun(0, Guests.PAGE)).iterator());
+    read(pairs.get(0).destination(), HEADER + 16 + Guests.PAGE);
+    answer(Response.error());
+
+    ProtocolException refused = assertInstanceOf(ProtocolException.class, failure(round));
+
+    assertEquals(16, refused.offset());
+    assertTrue(refused.getMessage().contains("ERROR"), refused.getMessage());
+  }
+
+  @Test
+  void anAnswerWithAPayloadIsAProtocolError() throws Exception {
+    connect(1);
+    CompletionStage<RoundResult> round = round(List.of(new PageRun(0, Guests.PAGE)).iterator());
+    read(pairs.get(0).destination(), HEADER + 16 + Guests.PAGE);
+    answer(Response.page(4096));
+
+    assertInstanceOf(ProtocolException.class, failure(round));
+  }
+
+  @Test
+  void aRunOutsideTheMemoryFailsTheRound() throws Exception {
+    connect(1);
+    receive(destination);
+
+    Throwable failure = failure(round(List.of(new PageRun(1L << 40, 4096)).iterator()));
+
+    assertInstanceOf(IllegalArgumentException.class, failure);
+  }
+
+  private void connect(int connections) throws IOException {
+    pairs.addAll(Pair.tcp(connections));
+  }
+
+  private List<Connection> sources() {
+    return pairs.stream().map(Pair::source).toList();
+  }
+
+  private List<CompletableFuture<ReceivedMemory>> receive(GuestMemory into) {
+    MemoryReceiver receiver = new MemoryReceiver(into, bytes -> {});
+    return pairs.stream()
+        .map(pair -> receiver.receiveAll(pair.destination(), materializer).toCompletableFuture())
+        .toList();
+  }
+
+  private CompletionStage<RoundResult> round(Iterator<PageRun> runs) {
+    return new PrecopySender(materializer)
+        .sendRound(runs, source, sources(), throttle, killSwitch, bytes -> {});
+  }
+
+  private void answer(Response response) throws IOException {
+    ByteBuffer frame = ByteBuffer.allocate(16);
+    response.encode(frame);
+    pairs.get(0).destination().writeFully(frame.flip());
+  }
+
+  private static void read(Connection connection, long bytes) throws IOException {
+    connection.readFully(ByteBuffer.allocate((int) bytes));
+  }
+
+  private static <T> T get(CompletionStage<T> stage) throws Exception {
+    return stage.toCompletableFuture().get(30, SECONDS);
+  }
+
+  private static Throwable failure(CompletionStage<?> stage) {
+    try {
+      Object result = stage.toCompletableFuture().get(30, SECONDS);
+      throw new AssertionError("no failure but " + result);
+    } catch (ExecutionException e) {
+      return e.getCause();
+    } catch (CancellationException e) {
+      return e;
+    } catch (Exception e) {
+      throw new AssertionError("no failure", e);
+    }
+  }
+
+  @Test
+  void rejectsARoundWithoutConnections() {
+    assertThrows(
+        IllegalArgumentException.class, () -> round(List.of(new PageRun(0, 4096)).iterator()));
+  }
+}
