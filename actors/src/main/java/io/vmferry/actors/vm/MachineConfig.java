@@ -1,0 +1,70 @@
+package io.vmferry.actors.vm;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.vmferry.actors.machine.Machine;
+import io.vmferry.kvm.CpuidEntry;
+import io.vmferry.kvm.memory.PageSize;
+import io.vmferry.streams.config.GuestRamMapping;
+import io.vmferry.streams.config.VmMigrationConfig;
+import java.io.IOException;
+import java.util.List;
+import org.apache.pekko.util.ByteString;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What the Config command says of one of our guests.
+ *
+ * <p>Our own part is {@code {"name", "page_size", "guest": {"kind", ...}}}. Source:
+ * docs/protocol.md#config.
+ *
+ * @param spec the guest's configuration, its name as it will be on the destination
+ * @param mappings its memslots
+ * @param cpuid what it sees of the CPU
+ */
+public record MachineConfig(VmSpec spec, List<GuestRamMapping> mappings, List<CpuidEntry> cpuid) {
+  private static final ObjectMapper JSON = new ObjectMapper();
+
+  /** Copies the lists. */
+  public MachineConfig {
+    mappings = List.copyOf(mappings);
+    cpuid = List.copyOf(cpuid);
+  }
+
+  /** The payload for a guest of this host. */
+  public static ByteString json(VmSpec spec, Machine machine) {
+    ObjectNode own = JSON.createObjectNode();
+    own.put("name", spec.name());
+    own.put("page_size", spec.pageSize().label());
+    own.set("guest", JSON.valueToTree(spec.guest()));
+    List<GuestRamMapping> mappings =
+        machine.memory().regions().stream().map(GuestRamMapping::of).toList();
+    return VmMigrationConfig.create(spec.cpus(), spec.pageSize(), mappings, machine.cpuid(), own)
+        .raw();
+  }
+
+  /**
+   * Reads a payload.
+   *
+   * @param name the guest's name here, or null for the one it brings
+   * @throws IOException with one sentence for the user if it is not one of our guests, or damaged
+   */
+  public static MachineConfig parse(ByteString json, @Nullable String name) throws IOException {
+    VmMigrationConfig config = VmMigrationConfig.parse(json);
+    JsonNode own = config.machine();
+    try {
+      VmSpec spec =
+          new VmSpec(
+              name == null ? own.path("name").asText() : name,
+              config.cpus(),
+              config.memoryBytes(),
+              PageSize.parse(own.path("page_size").asText()),
+              JSON.treeToValue(own.path("guest"), GuestSource.class));
+      return new MachineConfig(spec, config.mappings(), config.commonCpuid());
+    } catch (JsonProcessingException | IllegalArgumentException e) {
+      throw new IOException("The guest's configuration is damaged: " + e.getMessage(), e);
+    }
+  }
+}
