@@ -1,0 +1,11 @@
+package io.vmferry.actors.migration;
+
+/** How guest memory reaches the destination. */
+public enum MemoryMode {
+  /** Copied in rounds while the guest runs on the source. */
+  PRECOPY,
+  /** Fetched on fault, and in the background, while the guest runs on the destination. */
+  POSTCOPY,
+  /** Handed over as descriptors through a UNIX socket; one host, nothing is copied. */
+  LOCAL
+}

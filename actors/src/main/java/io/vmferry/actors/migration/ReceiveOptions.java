@@ -1,0 +1,30 @@
+package io.vmferry.actors.migration;
+
+import io.vmferry.streams.transport.MigrationUrl;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * How a guest is to be received.
+ *
+ * @param receiverUrl where to listen: {@code tcp:host:port} (port 0 picks a free one) or {@code
+ *     unix:/path}
+ * @param mode how memory travels; the source must use the same
+ * @param verify whether to compute a digest of the guest's memory before it runs here
+ * @param vmName the name the guest gets here, or null for the one it brings
+ */
+public record ReceiveOptions(
+    String receiverUrl, MemoryMode mode, boolean verify, @Nullable String vmName) {
+
+  /**
+   * Checks the address.
+   *
+   * @throws IllegalArgumentException with one sentence for the user if it cannot be used
+   */
+  public ReceiveOptions {
+    MigrationUrl url = MigrationUrl.parse(receiverUrl);
+    if (mode == MemoryMode.LOCAL && !(url instanceof MigrationUrl.Unix)) {
+      throw new IllegalArgumentException(
+          "A local migration hands memory over through a UNIX socket; use unix:/path");
+    }
+  }
+}

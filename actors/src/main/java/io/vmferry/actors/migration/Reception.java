@@ -1,0 +1,167 @@
+package io.vmferry.actors.migration;
+
+import io.vmferry.kvm.memory.GuestMemory;
+import io.vmferry.streams.transfer.Inbound;
+import io.vmferry.streams.transfer.InboundCommands;
+import io.vmferry.streams.transfer.MemoryReceiver;
+import io.vmferry.streams.transport.Connection;
+import io.vmferry.streams.transport.Listener;
+import io.vmferry.streams.transport.MigrationUrl;
+import io.vmferry.streams.wire.ConnectionRole;
+import io.vmferry.streams.wire.WireFormat;
+import io.vmferry.streams.wire.WireLimits;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.function.LongConsumer;
+import org.apache.pekko.actor.typed.ActorSystem;
+import org.apache.pekko.stream.Materializer;
+import org.apache.pekko.stream.javadsl.Sink;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Where one source connects to: the first connection is the main one, every further one says its
+ * role.
+ *
+ * <p>Owns the listener, its thread and the connections, but for the fault connection, which it
+ * gives away. A connection that does not say a known role in time is dropped and disturbs nobody.
+ * Source: docs/protocol.md#connections.
+ */
+final class Reception implements AutoCloseable {
+  private final Listener listener;
+  private final ReceptionEvents events;
+  private final Materializer materializer;
+  private final List<Connection> connections = new CopyOnWriteArrayList<>();
+  private final CompletableFuture<MemoryReceiver> memory = new CompletableFuture<>();
+  private volatile boolean closed;
+
+  private Reception(Listener listener, ReceptionEvents events, Materializer materializer) {
+    this.listener = listener;
+    this.events = events;
+    this.materializer = materializer;
+  }
+
+  /**
+   * Begins to listen; nothing is accepted before {@link #accept}.
+   *
+   * @throws IOException with one sentence for the user if the address cannot be used
+   */
+  static Reception listen(String url, ReceptionEvents events, ActorSystem<?> system)
+      throws IOException {
+    return new Reception(
+        Listener.bind(MigrationUrl.parse(url)), events, Materializer.matFromSystem(system));
+  }
+
+  /** The address, with the port that was bound. */
+  String url() {
+    return listener.url().toString();
+  }
+
+  /** Starts the thread that accepts connections. */
+  void accept() {
+    Thread thread = new Thread(this::acceptAll, "accept-" + url());
+    thread.setDaemon(true);
+    thread.start();
+  }
+
+  /** The guest's memory is there: connections that carry memory may begin. */
+  void receiveInto(GuestMemory guestMemory, LongConsumer progress) {
+    memory.complete(new MemoryReceiver(guestMemory, progress));
+  }
+
+  @Override
+  public void close() {
+    closed = true;
+    listener.close();
+    connections.forEach(Connection::close);
+  }
+
+  private void acceptAll() {
+    try {
+      Connection main = own(listener.accept());
+      events.sourceConnected();
+      InboundCommands.source(main)
+          .runWith(Sink.foreach(this::onInbound), materializer)
+          .whenComplete((done, failure) -> onEnd(failure));
+      while (!closed) {
+        classify(listener.accept());
+      }
+    } catch (IOException e) {
+      fail(e);
+    }
+  }
+
+  private void onInbound(Inbound event) {
+    if (event instanceof Inbound.Closed end) {
+      fail(end.cause());
+    } else if (!(event instanceof Inbound.Memory)) {
+      events.inbound(event);
+    }
+  }
+
+  private void onEnd(@Nullable Throwable failure) {
+    if (failure == null) {
+      events.ended();
+    } else {
+      fail(failure);
+    }
+  }
+
+  /** Waits for the role on a thread of its own: a silent stranger must not hold up the others. */
+  private void classify(Connection connection) {
+    if (connections.size() > WireLimits.CONNECTIONS) {
+      connection.close();
+      return;
+    }
+    own(connection);
+    Thread thread = new Thread(() -> serve(connection), "role-" + connection.describe());
+    thread.setDaemon(true);
+    thread.start();
+  }
+
+  private void serve(Connection connection) {
+    ConnectionRole role = role(connection);
+    if (role == ConnectionRole.PRECOPY_MEMORY) {
+      memory
+          .minimalCompletionStage()
+          .thenCompose(receiver -> receiver.receiveAll(connection, materializer))
+          .whenComplete((received, failure) -> fail(failure));
+    } else if (role == ConnectionRole.FAULT) {
+      connections.remove(connection);
+      events.faultConnection(connection);
+    } else {
+      connections.remove(connection);
+      connection.close();
+    }
+  }
+
+  private static @Nullable ConnectionRole role(Connection connection) {
+    ByteBuffer header = ByteBuffer.allocateDirect(WireFormat.ROLE_BYTES);
+    connection.setReadTimeout(WireLimits.ROLE_TIMEOUT);
+    try {
+      connection.readFully(header);
+      connection.setReadTimeout(Duration.ZERO);
+      connection.noDelay(true);
+      return ConnectionRole.decode(header.flip());
+    } catch (IOException e) {
+      return null;
+    }
+  }
+
+  private Connection own(Connection connection) {
+    connections.add(connection);
+    if (closed) {
+      connection.close();
+    }
+    return connection;
+  }
+
+  private void fail(@Nullable Throwable cause) {
+    if (cause != null && !closed) {
+      events.failed(cause);
+    }
+  }
+}

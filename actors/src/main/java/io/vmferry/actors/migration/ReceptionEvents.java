@@ -1,0 +1,22 @@
+package io.vmferry.actors.migration;
+
+import io.vmferry.streams.transfer.Inbound;
+import io.vmferry.streams.transport.Connection;
+
+/** What a {@link Reception}'s threads see. Methods are called on those threads. */
+interface ReceptionEvents {
+  /** The main connection is there. */
+  void sourceConnected();
+
+  /** A command came; it must be answered before the next one is read. */
+  void inbound(Inbound event);
+
+  /** The fault connection is there; its owner closes it. */
+  void faultConnection(Connection connection);
+
+  /** The last answer was sent, and no further command comes. */
+  void ended();
+
+  /** A connection failed; nothing more comes. */
+  void failed(Throwable cause);
+}

@@ -1,0 +1,78 @@
+package io.vmferry.actors.migration;
+
+import io.vmferry.streams.pages.TimeoutStrategy;
+import io.vmferry.streams.transport.MigrationUrl;
+import java.time.Duration;
+
+/**
+ * How a guest is to be sent.
+ *
+ * @param destinationUrl {@code tcp:host:port}, or {@code unix:/path} on one host
+ * @param mode how memory travels
+ * @param connections connections that carry memory in precopy, 1 to 128
+ * @param downtime the longest pause aimed at in precopy
+ * @param timeout how long precopy rounds may take
+ * @param timeoutStrategy what happens then
+ * @param bandwidthBytesPerSecond limit over all connections; 0 is none
+ * @param verify whether each side computes a digest of the guest's memory at the switchover
+ */
+public record SendOptions(
+    String destinationUrl,
+    MemoryMode mode,
+    int connections,
+    Duration downtime,
+    Duration timeout,
+    TimeoutStrategy timeoutStrategy,
+    long bandwidthBytesPerSecond,
+    boolean verify) {
+  /** The most memory connections a destination accepts: docs/protocol.md, Connections. */
+  public static final int MAX_CONNECTIONS = 128;
+
+  /** The downtime budget where none is given. */
+  public static final Duration DEFAULT_DOWNTIME = Duration.ofMillis(300);
+
+  /** How long precopy may take where no limit is given. */
+  public static final Duration DEFAULT_TIMEOUT = Duration.ofHours(1);
+
+  /**
+   * Checks the values.
+   *
+   * @throws IllegalArgumentException with one sentence for the user if they do not go together
+   */
+  public SendOptions {
+    MigrationUrl url = MigrationUrl.parse(destinationUrl);
+    if (connections < 1 || connections > MAX_CONNECTIONS) {
+      throw new IllegalArgumentException(
+          "A migration uses 1 to " + MAX_CONNECTIONS + " connections, not " + connections);
+    }
+    if (connections > 1 && mode != MemoryMode.PRECOPY) {
+      throw new IllegalArgumentException("Only precopy uses more than one memory connection");
+    }
+    if (mode == MemoryMode.LOCAL && !(url instanceof MigrationUrl.Unix)) {
+      throw new IllegalArgumentException(
+          "A local migration hands memory over through a UNIX socket; use unix:/path");
+    }
+    if (downtime.isNegative() || downtime.isZero()) {
+      throw new IllegalArgumentException("The downtime budget must be above zero");
+    }
+    if (timeout.isNegative() || timeout.isZero()) {
+      throw new IllegalArgumentException("The migration's time limit must be above zero");
+    }
+    if (bandwidthBytesPerSecond < 0) {
+      throw new IllegalArgumentException("The bandwidth limit cannot be negative");
+    }
+  }
+
+  /** Options with the defaults: one connection, 300 ms downtime, one hour, cancel, no limit. */
+  public static SendOptions to(String destinationUrl, MemoryMode mode) {
+    return new SendOptions(
+        destinationUrl,
+        mode,
+        1,
+        DEFAULT_DOWNTIME,
+        DEFAULT_TIMEOUT,
+        TimeoutStrategy.CANCEL,
+        0,
+        false);
+  }
+}

@@ -1,0 +1,156 @@
+package io.vmferry.actors.migration;
+
+import io.vmferry.kvm.OwnedFd;
+import io.vmferry.streams.transport.Connection;
+import io.vmferry.streams.transport.Connector;
+import io.vmferry.streams.transport.MigrationUrl;
+import io.vmferry.streams.wire.Command;
+import io.vmferry.streams.wire.ConnectionRole;
+import io.vmferry.streams.wire.Request;
+import io.vmferry.streams.wire.Response;
+import io.vmferry.streams.wire.WireFormat;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
+
+/**
+ * The source's connections to one destination: the control commands of the main connection, one
+ * after the other, and the connections opened beside it.
+ *
+ * <p>Blocking, one caller at a time; {@link #close} may come from any thread and ends a call under
+ * way. Source: docs/protocol.md#sequences.
+ */
+final class SourceChannel implements AutoCloseable {
+  private final MigrationUrl url;
+  private final Duration connectTimeout;
+  private final Duration answerTimeout;
+  private final List<Connection> connections = new CopyOnWriteArrayList<>();
+  private volatile boolean closed;
+
+  /**
+   * @param answerTimeout how long the destination may take to answer a command
+   */
+  SourceChannel(MigrationUrl url, Duration connectTimeout, Duration answerTimeout) {
+    this.url = url;
+    this.connectTimeout = connectTimeout;
+    this.answerTimeout = answerTimeout;
+  }
+
+  /** Opens the main connection and agrees on the version. */
+  void start() throws IOException {
+    open();
+    exchange(Request.start(0));
+  }
+
+  /** Hands over the memory file of one slot; UNIX sockets only. */
+  void memoryFd(int slot, OwnedFd memory) throws IOException {
+    Connection main = main();
+    main.writeFully(frame(Request.memoryFd()));
+    ByteBuffer number =
+        ByteBuffer.allocateDirect(WireFormat.SLOT_BYTES).order(WireFormat.ORDER).putInt(slot);
+    main.sendWithFd(number.flip(), memory);
+    awaitOk(Command.MEMORY_FD);
+  }
+
+  /** Sends the configuration, JSON. */
+  void config(ByteBuffer json) throws IOException {
+    exchange(Request.of(Command.CONFIG, json.remaining()), json);
+  }
+
+  /** Sends the machine's state, JSON. */
+  void state(ByteBuffer json) throws IOException {
+    exchange(Request.of(Command.STATE, json.remaining()), json);
+  }
+
+  /**
+   * Hands the guest over.
+   *
+   * @throws PeerRefusedException if the destination certainly does not run the guest; after any
+   *     other exception nobody knows
+   */
+  void complete(boolean paused) throws IOException {
+    exchange(Request.of(paused ? Command.COMPLETE_PAUSED : Command.COMPLETE));
+  }
+
+  /** Gives up politely; the destination drops what it has. */
+  void abandon(Duration patience) throws IOException {
+    main().setReadTimeout(patience);
+    main().writeFully(frame(Request.of(Command.ABANDON)));
+    awaitOk(Command.ABANDON);
+  }
+
+  /** The connections memory travels on: the main one, or so many of its own. */
+  List<Connection> memoryConnections(int number) throws IOException {
+    if (number == 1) {
+      return List.of(main());
+    }
+    List<Connection> opened = new ArrayList<>();
+    for (int i = 0; i < number; i++) {
+      opened.add(openWithRole(ConnectionRole.PRECOPY_MEMORY));
+    }
+    return opened;
+  }
+
+  /** Opens the connection the destination sends its page faults on. */
+  Connection faultConnection() throws IOException {
+    Connection fault = openWithRole(ConnectionRole.FAULT);
+    fault.noDelay(true);
+    return fault;
+  }
+
+  /** Ends a call under way and closes every connection. */
+  @Override
+  public void close() {
+    closed = true;
+    connections.forEach(Connection::close);
+  }
+
+  private Connection openWithRole(ConnectionRole role) throws IOException {
+    Connection connection = open();
+    ByteBuffer header = ByteBuffer.allocateDirect(WireFormat.ROLE_BYTES).order(WireFormat.ORDER);
+    role.encode(header);
+    connection.writeFully(header.flip());
+    return connection;
+  }
+
+  private Connection open() throws IOException {
+    Connection connection = Connector.connect(url, connectTimeout);
+    connections.add(connection);
+    if (closed) {
+      connection.close();
+      throw new IOException("The connection was closed by this side.");
+    }
+    connection.setReadTimeout(answerTimeout);
+    return connection;
+  }
+
+  private Connection main() {
+    return connections.get(0);
+  }
+
+  private void exchange(Request request, ByteBuffer... payload) throws IOException {
+    ByteBuffer[] buffers = new ByteBuffer[payload.length + 1];
+    buffers[0] = frame(request);
+    System.arraycopy(payload, 0, buffers, 1, payload.length);
+    main().writeFully(buffers);
+    awaitOk(request.command());
+  }
+
+  private void awaitOk(Command command) throws IOException {
+    ByteBuffer answer = ByteBuffer.allocateDirect(WireFormat.RESPONSE_BYTES);
+    main().readFully(answer);
+    Response response = Response.decode(answer.flip()).requireEmpty(command);
+    if (!response.isOk()) {
+      throw new PeerRefusedException(command);
+    }
+  }
+
+  private static ByteBuffer frame(Request request) {
+    ByteBuffer frame = ByteBuffer.allocateDirect(WireFormat.REQUEST_BYTES);
+    request.encode(frame);
+    return frame.flip();
+  }
+}

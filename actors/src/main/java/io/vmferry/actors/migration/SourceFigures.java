@@ -1,0 +1,140 @@
+package io.vmferry.actors.migration;
+
+import io.vmferry.actors.machine.Machine;
+import io.vmferry.actors.vm.VmSpec;
+import io.vmferry.streams.pages.DowntimeEstimate;
+import io.vmferry.streams.pages.PresentBitmap;
+import io.vmferry.streams.transfer.FaultServing;
+import java.time.Duration;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What a source session counts on its way: rounds, bytes, rates, the times of pause and resume.
+ *
+ * <p>Belongs to the session's actor; only the byte counter is also moved on by the transfer's
+ * threads.
+ */
+final class SourceFigures {
+  private static final double NANOS_PER_MILLI = 1e6;
+
+  private final long startNanos = System.nanoTime();
+  private final AtomicLong bytesSent = new AtomicLong();
+  private @Nullable PresentBitmap served;
+  private DowntimeEstimate estimate = DowntimeEstimate.unknown();
+  private int round;
+  private long roundStartNanos;
+  private long roundBytes;
+  private long bytesBeforeRound;
+  private long dirtyRate;
+  private long lastDirtyBytes = -1;
+  private long pauseNanos;
+  private long resumeNanos;
+  private long fullNanos;
+
+  void beginRound(long bytes) {
+    round++;
+    roundStartNanos = System.nanoTime();
+    roundBytes = bytes;
+    bytesBeforeRound = bytesSent();
+  }
+
+  void endRound(long bytes, long nanos) {
+    estimate = estimate.withRound(bytes, nanos);
+  }
+
+  void dirtied(long bytes) {
+    long nanos = Math.max(1, System.nanoTime() - roundStartNanos);
+    dirtyRate = (long) (bytes * (double) TimeUnit.SECONDS.toNanos(1) / nanos);
+    lastDirtyBytes = bytes;
+  }
+
+  void paused(long atNanos) {
+    pauseNanos = atNanos;
+  }
+
+  void resumed() {
+    resumeNanos = System.nanoTime();
+    fullNanos = resumeNanos;
+  }
+
+  void full() {
+    fullNanos = System.nanoTime();
+  }
+
+  /** Moved on by the precopy rounds. */
+  AtomicLong roundBytesSent() {
+    return bytesSent;
+  }
+
+  /** Postcopy serves pages from here on; the bitmap tells which it has. */
+  void serving(PresentBitmap pages) {
+    served = pages;
+  }
+
+  private long bytesSent() {
+    PresentBitmap pages = served;
+    long fromFaults =
+        pages == null ? 0 : (pages.pages() - pages.missing()) * FaultServing.COUNTED_PAGE_BYTES;
+    return bytesSent.get() + fromFaults;
+  }
+
+  Duration elapsed() {
+    return Duration.ofNanos(System.nanoTime() - startNanos);
+  }
+
+  Duration expectedDowntime(long dirtyBytes, long limitBytesPerSecond) {
+    return estimate.expected(dirtyBytes, limitBytesPerSecond);
+  }
+
+  int round() {
+    return round;
+  }
+
+  MigrationProgress progress(String id, String vm, MigrationPhase phase, long total, long limit) {
+    long sent = bytesSent();
+    boolean postcopy = phase == MigrationPhase.POSTCOPY;
+    long left = Math.max(0, (postcopy ? total : roundBytes) - (sent - bytesBeforeRound));
+    long bandwidth = bandwidth(sent);
+    Long expected =
+        lastDirtyBytes < 0 || postcopy
+            ? null
+            : clampedMillis(estimate.expected(lastDirtyBytes, limit));
+    Long eta = bandwidth == 0 ? null : left * 1000 / bandwidth;
+    return new MigrationProgress(
+        id, vm, phase, round, total, sent, left, dirtyRate, bandwidth, expected, eta, 0);
+  }
+
+  private long bandwidth(long sent) {
+    long nanos = System.nanoTime() - (roundStartNanos == 0 ? startNanos : roundStartNanos);
+    long inRound = sent - bytesBeforeRound;
+    double now = inRound * (double) TimeUnit.SECONDS.toNanos(1) / Math.max(1, nanos);
+    return (long) (inRound > 0 ? now : estimate.bytesPerSecond());
+  }
+
+  private static @Nullable Long clampedMillis(Duration expected) {
+    return expected.compareTo(Duration.ofDays(1)) > 0 ? null : expected.toMillis();
+  }
+
+  MigrationSummary summary(
+      String id, VmSpec spec, MemoryMode mode, @Nullable String digest, boolean paused) {
+    return new MigrationSummary(
+        id,
+        spec.name(),
+        mode,
+        Machine.HYPERVISOR,
+        spec.memoryBytes(),
+        elapsed().toMillis(),
+        paused ? 0 : (resumeNanos - pauseNanos) / NANOS_PER_MILLI,
+        (resumeNanos - pauseNanos) / NANOS_PER_MILLI,
+        (fullNanos - pauseNanos) / NANOS_PER_MILLI,
+        round,
+        bytesSent(),
+        0,
+        0,
+        0,
+        digest,
+        paused);
+  }
+}

@@ -1,0 +1,102 @@
+package io.vmferry.actors.postcopy;
+
+import io.vmferry.kvm.Gpa;
+import io.vmferry.kvm.Hva;
+import io.vmferry.kvm.event.Epoll;
+import io.vmferry.kvm.event.EventFd;
+import io.vmferry.kvm.memory.GuestMemory;
+import io.vmferry.kvm.memory.GuestRegion;
+import io.vmferry.kvm.uffd.FaultBatch;
+import io.vmferry.kvm.uffd.Uffd;
+import java.io.IOException;
+import java.util.function.Consumer;
+
+/**
+ * The thread that reads page faults and asks for the pages at once.
+ *
+ * <p>It never touches guest memory itself: a Java access to a missing page would stop the JVM at
+ * the next safepoint, and with it the thread that could bring the page.
+ */
+final class FaultReader implements AutoCloseable {
+  // More than the vCPUs and workers that can wait at once here; the rest comes with the next read.
+  private static final int BATCH = 64;
+  private static final long FAULTS = 1;
+  private static final long STOP = 2;
+
+  private final Uffd uffd;
+  private final GuestMemory memory;
+  private final Consumer<Gpa> onFault;
+  private final Consumer<Exception> onFailure;
+  private final EventFd stop;
+  private final Thread thread;
+
+  /**
+   * @param onFault asks for the page of an address; on this thread
+   * @param onFailure hears why the thread ended early; on this thread
+   */
+  FaultReader(
+      Uffd uffd,
+      GuestMemory memory,
+      String name,
+      Consumer<Gpa> onFault,
+      Consumer<Exception> onFailure)
+      throws IOException {
+    this.uffd = uffd;
+    this.memory = memory;
+    this.onFault = onFault;
+    this.onFailure = onFailure;
+    this.stop = EventFd.create();
+    this.thread = new Thread(this::run, name);
+    this.thread.setDaemon(true);
+  }
+
+  void start() {
+    thread.start();
+  }
+
+  private void run() {
+    try (Epoll epoll = Epoll.create()) {
+      epoll.add(uffd.fd(), Epoll.IN, FAULTS);
+      epoll.add(stop.fd(), Epoll.IN, STOP);
+      Epoll.Events events = new Epoll.Events(2);
+      FaultBatch batch = new FaultBatch(BATCH);
+      while (true) {
+        epoll.await(events, -1);
+        for (int i = 0; i < events.size(); i++) {
+          if (events.data(i) == STOP) {
+            return;
+          }
+        }
+        while (uffd.read(batch) > 0) {
+          for (int i = 0; i < batch.size(); i++) {
+            onFault.accept(gpaOf(batch.address(i)));
+          }
+        }
+      }
+    } catch (IOException | RuntimeException e) {
+      onFailure.accept(e);
+    }
+  }
+
+  private Gpa gpaOf(long address) {
+    for (GuestRegion region : memory.regions()) {
+      if (region.contains(region.gpaOf(new Hva(address)), 1)) {
+        return region.gpaOf(new Hva(address));
+      }
+    }
+    throw new IllegalStateException(
+        "page fault at 0x" + Long.toHexString(address) + ", outside every region");
+  }
+
+  /** Ends the thread and waits for it; not to be called on the thread itself. */
+  @Override
+  public void close() throws IOException {
+    stop.signal();
+    try {
+      thread.join();
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+    stop.close();
+  }
+}

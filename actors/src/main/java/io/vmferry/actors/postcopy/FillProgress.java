@@ -1,0 +1,36 @@
+package io.vmferry.actors.postcopy;
+
+import java.util.concurrent.atomic.AtomicLong;
+
+/** How far a fill is: moved on by the thread that receives pages, read by anybody. */
+public final class FillProgress {
+  private final AtomicLong bytesReceived;
+  private final AtomicLong faults = new AtomicLong();
+
+  /**
+   * Counts from here on.
+   *
+   * @param bytesReceived page bytes, over everything the session receives
+   */
+  public FillProgress(AtomicLong bytesReceived) {
+    this.bytesReceived = bytesReceived;
+  }
+
+  /** Page bytes received. */
+  public long bytesReceived() {
+    return bytesReceived.get();
+  }
+
+  /** Pages that came while a vCPU waited for them. */
+  public long faults() {
+    return faults.get();
+  }
+
+  void received(long bytes) {
+    bytesReceived.addAndGet(bytes);
+  }
+
+  void faultServed() {
+    faults.incrementAndGet();
+  }
+}
