@@ -1,0 +1,505 @@
+package io.vmferry.actors;
+
+import io.vmferry.actors.machine.Machine;
+import io.vmferry.actors.machine.MachineState;
+import io.vmferry.actors.machine.MemoryBudget;
+import io.vmferry.actors.migration.ArrivalGate;
+import io.vmferry.actors.migration.Failures;
+import io.vmferry.actors.migration.MigrationDestination;
+import io.vmferry.actors.migration.MigrationEvent;
+import io.vmferry.actors.migration.MigrationIds;
+import io.vmferry.actors.migration.MigrationSource;
+import io.vmferry.actors.migration.ReceiveOptions;
+import io.vmferry.actors.migration.SendOptions;
+import io.vmferry.actors.vm.FailureCode;
+import io.vmferry.actors.vm.Vm;
+import io.vmferry.actors.vm.VmInfo;
+import io.vmferry.actors.vm.VmSpec;
+import io.vmferry.kvm.KvmSystem;
+import io.vmferry.kvm.memory.GuestMemory;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.time.Duration;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.TreeMap;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.Executor;
+import java.util.function.Consumer;
+import java.util.function.Function;
+import org.apache.pekko.actor.typed.ActorRef;
+import org.apache.pekko.actor.typed.Behavior;
+import org.apache.pekko.actor.typed.DispatcherSelector;
+import org.apache.pekko.actor.typed.PostStop;
+import org.apache.pekko.actor.typed.javadsl.ActorContext;
+import org.apache.pekko.actor.typed.javadsl.Behaviors;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The virtual machines of one process and their migrations: the root of the actor API.
+ *
+ * <p>One state. Every command is answered, at the latest with {@link Rejected}; nothing changes
+ * then. Virtual machines and receiving sessions are its children; a sending session is a child of
+ * its virtual machine. A guest that has moved away is forgotten here once its session ended.
+ */
+public final class VmHost {
+  /** What the host is asked. */
+  public sealed interface Command {}
+
+  /** Creates a virtual machine; answered {@link Described} or {@link Rejected}. */
+  public record CreateVm(VmSpec spec, ActorRef<Reply> replyTo) implements Command {}
+
+  /**
+   * Boots, pauses, resumes or deletes one; answered {@link Described}, {@link Done} (delete) or
+   * {@link Rejected}.
+   */
+  public record ChangeVm(String name, Change change, ActorRef<Reply> replyTo) implements Command {}
+
+  /** What {@link ChangeVm} does. */
+  public enum Change {
+    BOOT,
+    PAUSE,
+    RESUME,
+    DELETE
+  }
+
+  /** Describes one; answered {@link Described} or {@link Rejected}. */
+  public record DescribeVm(String name, ActorRef<Reply> replyTo) implements Command {}
+
+  /** Lists all, by name; answered {@link Listed}. */
+  public record ListVms(ActorRef<Reply> replyTo) implements Command {}
+
+  /** The last serial output of one; answered {@link ConsoleText} or {@link Rejected}. */
+  public record ReadConsole(String name, ActorRef<Reply> replyTo) implements Command {}
+
+  /** The digest of a paused guest's memory; answered {@link Digest} or {@link Rejected}. */
+  public record DigestVm(String name, ActorRef<Reply> replyTo) implements Command {}
+
+  /**
+   * Sends a guest to another host. Answered {@link MigrationStarted} or {@link Rejected}; the
+   * follower then hears progress and exactly one ending.
+   */
+  public record SendVm(
+      String name, SendOptions options, ActorRef<MigrationEvent> follower, ActorRef<Reply> replyTo)
+      implements Command {}
+
+  /**
+   * Waits for a guest. Answered {@link MigrationStarted} with the address bound, or {@link
+   * Rejected}; the follower then hears progress and exactly one ending.
+   */
+  public record ReceiveVm(
+      ReceiveOptions options, ActorRef<MigrationEvent> follower, ActorRef<Reply> replyTo)
+      implements Command {}
+
+  /** Cancels a session of either side; answered {@link Done} or {@link Rejected}. */
+  public record CancelMigration(String migrationId, ActorRef<Reply> replyTo) implements Command {}
+
+  /** What the host answers. */
+  public sealed interface Reply {}
+
+  /** Done; nothing more to say. */
+  public record Done() implements Reply {}
+
+  /** Refused, and nothing changed. {@code reason} is one sentence for the user. */
+  public record Rejected(FailureCode code, String reason) implements Reply {}
+
+  /** One virtual machine. */
+  public record Described(VmInfo vm) implements Reply {}
+
+  /** Every virtual machine, by name. */
+  public record Listed(List<VmInfo> vms) implements Reply {
+    /** Copies the list. */
+    public Listed {
+      vms = List.copyOf(vms);
+    }
+  }
+
+  /** Serial output, oldest first. */
+  public record ConsoleText(String text) implements Reply {}
+
+  /** A memory digest, 16 hex digits. */
+  public record Digest(String digest) implements Reply {}
+
+  /** A session runs. {@code url} is the address bound (destination) or dialled (source). */
+  public record MigrationStarted(String migrationId, String url) implements Reply {}
+
+  record Built(
+      VmSpec spec, @Nullable Machine machine, @Nullable Throwable failure, ActorRef<Reply> replyTo)
+      implements Command {}
+
+  record Deleted(String name, ActorRef<Vm.Command> vm, Vm.Reply reply, ActorRef<Reply> replyTo)
+      implements Command {}
+
+  record Answered(Vm.Reply reply, ActorRef<Reply> replyTo) implements Command {}
+
+  record SendStarted(String migrationId, String url, Vm.Reply reply, ActorRef<Reply> replyTo)
+      implements Command {}
+
+  record Reserve(String name, String migrationId, ActorRef<Boolean> replyTo) implements Command {}
+
+  record Admit(
+      VmSpec spec,
+      Machine machine,
+      String migrationId,
+      MachineState state,
+      ActorRef<Vm.SessionReply> session)
+      implements Command {}
+
+  record VmGone(String name, ActorRef<Vm.Command> vm) implements Command {}
+
+  record ReceiverGone(String migrationId) implements Command {}
+
+  record SessionEvent(MigrationEvent event) implements Command {}
+
+  /** A migration under way here: who follows it, and who ends it. */
+  private record Session(
+      ActorRef<MigrationEvent> follower, boolean departure, Consumer<ActorRef<Reply>> cancel) {}
+
+  // Every question to a Vm is answered within a pause; longer means a vCPU that cannot leave the
+  // guest, such as one that waits for a page from a lost source.
+  private static final Duration ASK_TIMEOUT = Duration.ofSeconds(30);
+  private static final Vm.Reply SILENT =
+      new Vm.Rejected(
+          FailureCode.INTERNAL,
+          "The VM did not answer within 30 s; one of its vCPUs may wait for memory.");
+
+  private final ActorContext<Command> context;
+  private final Executor blocking;
+  private final KvmAccess kvm = new KvmAccess();
+  private final Map<String, ActorRef<Vm.Command>> vms = new TreeMap<>();
+  // Names that a guest under construction or on its way here will have, and who took them.
+  private final Map<String, String> reserved = new HashMap<>();
+  private final Map<String, Session> sessions = new HashMap<>();
+  private final ActorRef<MigrationEvent> events;
+
+  private VmHost(ActorContext<Command> context) {
+    this.context = context;
+    this.blocking = context.getSystem().dispatchers().lookup(DispatcherSelector.blocking());
+    this.events = context.messageAdapter(MigrationEvent.class, SessionEvent::new);
+  }
+
+  /** A host without virtual machines. */
+  public static Behavior<Command> create() {
+    return Behaviors.setup(context -> new VmHost(context).hosting());
+  }
+
+  private Behavior<Command> hosting() {
+    return Behaviors.receive(Command.class)
+        .onMessage(CreateVm.class, this::createVm)
+        .onMessage(Built.class, this::onBuilt)
+        .onMessage(ChangeVm.class, this::changeVm)
+        .onMessage(DescribeVm.class, m -> askVm(m.name(), Vm.Describe::new, m.replyTo()))
+        .onMessage(ListVms.class, this::listVms)
+        .onMessage(ReadConsole.class, m -> askVm(m.name(), Vm.ReadConsole::new, m.replyTo()))
+        .onMessage(DigestVm.class, m -> askVm(m.name(), Vm.DigestMemory::new, m.replyTo()))
+        .onMessage(SendVm.class, this::sendVm)
+        .onMessage(SendStarted.class, this::onSendStarted)
+        .onMessage(SessionEvent.class, this::onSessionEvent)
+        .onMessage(ReceiveVm.class, this::receiveVm)
+        .onMessage(CancelMigration.class, this::cancel)
+        .onMessage(Deleted.class, this::onDeleted)
+        .onMessage(Answered.class, this::onAnswered)
+        .onMessage(Reserve.class, this::reserve)
+        .onMessage(Admit.class, this::admit)
+        .onMessage(VmGone.class, this::onVmGone)
+        .onMessage(ReceiverGone.class, this::onReceiverGone)
+        .onSignal(PostStop.class, s -> onStop())
+        .build();
+  }
+
+  private Behavior<Command> createVm(CreateVm request) {
+    VmSpec spec = request.spec();
+    if (isTaken(spec.name())) {
+      return reject(request.replyTo(), FailureCode.NAME_TAKEN, taken(spec.name()));
+    }
+    reserved.put(spec.name(), spec.name());
+    context.pipeToSelf(
+        CompletableFuture.supplyAsync(() -> build(spec), blocking),
+        (machine, failure) -> new Built(spec, machine, failure, request.replyTo()));
+    return Behaviors.same();
+  }
+
+  private Machine build(VmSpec spec) {
+    try {
+      KvmSystem system = kvm.get();
+      GuestMemory memory = MemoryBudget.allocate(spec.memoryBytes(), spec.pageSize());
+      return Machine.create(system, spec.name(), memory, system.supportedCpuid());
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  private Behavior<Command> onBuilt(Built built) {
+    VmSpec spec = built.spec();
+    reserved.remove(spec.name());
+    Machine machine = built.machine();
+    if (machine == null) {
+      Throwable cause = Failures.root(Objects.requireNonNull(built.failure()));
+      return reject(built.replyTo(), Failures.code(cause), Failures.sentence(cause));
+    }
+    ActorRef<Vm.Command> vm = adopt(spec.name(), Vm.create(spec, machine));
+    return ask(vm, Vm.Describe::new, built.replyTo());
+  }
+
+  private Behavior<Command> changeVm(ChangeVm request) {
+    return switch (request.change()) {
+      case BOOT -> askVm(request.name(), Vm.Boot::new, request.replyTo());
+      case PAUSE -> askVm(request.name(), Vm.Pause::new, request.replyTo());
+      case RESUME -> askVm(request.name(), Vm.Resume::new, request.replyTo());
+      case DELETE -> delete(request.name(), request.replyTo());
+    };
+  }
+
+  private Behavior<Command> delete(String name, ActorRef<Reply> replyTo) {
+    ActorRef<Vm.Command> vm = vms.get(name);
+    if (vm == null) {
+      return reject(replyTo, FailureCode.NO_SUCH_VM, absent(name));
+    }
+    context.ask(
+        Vm.Reply.class,
+        vm,
+        ASK_TIMEOUT,
+        Vm.Delete::new,
+        (reply, failure) -> new Deleted(name, vm, reply == null ? SILENT : reply, replyTo));
+    return Behaviors.same();
+  }
+
+  /** The name is free before the caller hears so; that the actor has ended comes later. */
+  private Behavior<Command> onDeleted(Deleted deleted) {
+    if (deleted.reply() instanceof Vm.Done) {
+      vms.remove(deleted.name(), deleted.vm());
+    }
+    deleted.replyTo().tell(translated(deleted.reply()));
+    return Behaviors.same();
+  }
+
+  private Behavior<Command> listVms(ListVms request) {
+    context.spawnAnonymous(VmLister.create(List.copyOf(vms.values()), request.replyTo()));
+    return Behaviors.same();
+  }
+
+  private Behavior<Command> sendVm(SendVm request) {
+    ActorRef<Vm.Command> vm = vms.get(request.name());
+    if (vm == null) {
+      return reject(request.replyTo(), FailureCode.NO_SUCH_VM, absent(request.name()));
+    }
+    String id = MigrationIds.next();
+    SendOptions options = request.options();
+    sessions.put(
+        id,
+        new Session(
+            request.follower(),
+            true,
+            replyTo -> askVm(request.name(), to -> new Vm.CancelMigration(id, to), replyTo)));
+    context.ask(
+        Vm.Reply.class,
+        vm,
+        ASK_TIMEOUT,
+        replyTo ->
+            new Vm.StartMigration(
+                id,
+                seed ->
+                    new Vm.Session<>(
+                        MigrationSource.create(id, options, seed, events),
+                        new MigrationSource.Cancel()),
+                replyTo),
+        (reply, failure) ->
+            new SendStarted(
+                id, options.destinationUrl(), reply == null ? SILENT : reply, request.replyTo()));
+    return Behaviors.same();
+  }
+
+  private Behavior<Command> onSendStarted(SendStarted started) {
+    if (started.reply() instanceof Vm.Done) {
+      started.replyTo().tell(new MigrationStarted(started.migrationId(), started.url()));
+    } else {
+      sessions.remove(started.migrationId());
+      started.replyTo().tell(translated(started.reply()));
+    }
+    return Behaviors.same();
+  }
+
+  private Behavior<Command> receiveVm(ReceiveVm request) {
+    String id = MigrationIds.next();
+    ActorRef<MigrationDestination.Command> session =
+        context.spawn(
+            MigrationDestination.create(
+                id, request.options(), new Gate(), events, new Listening(request.replyTo())),
+            "receive-" + id);
+    sessions.put(
+        id,
+        new Session(
+            request.follower(),
+            false,
+            replyTo -> {
+              session.tell(new MigrationDestination.Cancel());
+              replyTo.tell(new Done());
+            }));
+    context.watchWith(session, new ReceiverGone(id));
+    return Behaviors.same();
+  }
+
+  private Behavior<Command> onSessionEvent(SessionEvent m) {
+    String id = m.event().migrationId();
+    Session session = sessions.get(id);
+    if (session == null) {
+      return Behaviors.same();
+    }
+    session.follower().tell(m.event());
+    if (m.event() instanceof MigrationEvent.Progressed) {
+      return Behaviors.same();
+    }
+    sessions.remove(id);
+    ActorRef<Vm.Command> vm = vms.get(m.event().vm());
+    if (session.departure() && m.event() instanceof MigrationEvent.Finished && vm != null) {
+      // The session told the Vm that its guest has moved before it told us: it can be deleted.
+      vm.tell(new Vm.Delete(context.getSystem().ignoreRef()));
+    }
+    return Behaviors.same();
+  }
+
+  private Behavior<Command> cancel(CancelMigration request) {
+    Session session = sessions.get(request.migrationId());
+    if (session == null) {
+      String reason = "There is no migration " + request.migrationId() + " under way on this node.";
+      return reject(request.replyTo(), FailureCode.WRONG_STATE, reason);
+    }
+    session.cancel().accept(request.replyTo());
+    return Behaviors.same();
+  }
+
+  private Behavior<Command> reserve(Reserve request) {
+    boolean free = !isTaken(request.name());
+    if (free) {
+      reserved.put(request.name(), request.migrationId());
+    }
+    request.replyTo().tell(free);
+    return Behaviors.same();
+  }
+
+  private Behavior<Command> admit(Admit m) {
+    String name = m.spec().name();
+    reserved.remove(name);
+    adopt(name, Vm.arrive(m.spec(), m.machine(), m.migrationId(), m.state(), m.session()));
+    return Behaviors.same();
+  }
+
+  private ActorRef<Vm.Command> adopt(String name, Behavior<Vm.Command> behavior) {
+    ActorRef<Vm.Command> vm = context.spawn(behavior, "vm-" + name + "-" + MigrationIds.next());
+    vms.put(name, vm);
+    context.watchWith(vm, new VmGone(name, vm));
+    return vm;
+  }
+
+  private Behavior<Command> onVmGone(VmGone gone) {
+    vms.remove(gone.name(), gone.vm());
+    return Behaviors.same();
+  }
+
+  private Behavior<Command> onReceiverGone(ReceiverGone gone) {
+    reserved.values().removeIf(gone.migrationId()::equals);
+    return Behaviors.same();
+  }
+
+  private Behavior<Command> onStop() {
+    kvm.close();
+    return Behaviors.same();
+  }
+
+  private Behavior<Command> askVm(
+      String name, Function<ActorRef<Vm.Reply>, Vm.Command> question, ActorRef<Reply> replyTo) {
+    ActorRef<Vm.Command> vm = vms.get(name);
+    return vm == null
+        ? reject(replyTo, FailureCode.NO_SUCH_VM, absent(name))
+        : ask(vm, question, replyTo);
+  }
+
+  private Behavior<Command> ask(
+      ActorRef<Vm.Command> vm,
+      Function<ActorRef<Vm.Reply>, Vm.Command> question,
+      ActorRef<Reply> replyTo) {
+    context.ask(
+        Vm.Reply.class,
+        vm,
+        ASK_TIMEOUT,
+        question::apply,
+        (reply, failure) -> new Answered(reply == null ? SILENT : reply, replyTo));
+    return Behaviors.same();
+  }
+
+  private Behavior<Command> onAnswered(Answered answered) {
+    answered.replyTo().tell(translated(answered.reply()));
+    return Behaviors.same();
+  }
+
+  private static Reply translated(Vm.Reply reply) {
+    if (reply instanceof Vm.Described described) {
+      return new Described(described.info());
+    } else if (reply instanceof Vm.ConsoleText console) {
+      return new ConsoleText(console.text());
+    } else if (reply instanceof Vm.Digest digest) {
+      return new Digest(digest.digest());
+    } else if (reply instanceof Vm.Rejected rejected) {
+      return new Rejected(rejected.code(), rejected.reason());
+    }
+    return new Done();
+  }
+
+  private boolean isTaken(String name) {
+    return vms.containsKey(name) || reserved.containsKey(name);
+  }
+
+  private static String taken(String name) {
+    return "This node already has a VM named " + name + ".";
+  }
+
+  private static String absent(String name) {
+    return "This node has no VM named " + name + ".";
+  }
+
+  private static Behavior<Command> reject(
+      ActorRef<Reply> replyTo, FailureCode code, String reason) {
+    replyTo.tell(new Rejected(code, reason));
+    return Behaviors.same();
+  }
+
+  /** Carries the session's first answer, the address it listens at, to the caller. */
+  private record Listening(ActorRef<Reply> replyTo) implements MigrationDestination.Bound {
+    @Override
+    public void listening(String migrationId, String url) {
+      replyTo.tell(new MigrationStarted(migrationId, url));
+    }
+
+    @Override
+    public void failed(FailureCode code, String reason) {
+      replyTo.tell(new Rejected(code, reason));
+    }
+  }
+
+  /** What a receiving session may do here; called on its threads, so it only tells. */
+  private final class Gate implements ArrivalGate {
+    private final ActorRef<Command> self = context.getSelf();
+
+    @Override
+    public void reserve(String vmName, String migrationId, ActorRef<Boolean> replyTo) {
+      self.tell(new Reserve(vmName, migrationId, replyTo));
+    }
+
+    @Override
+    public KvmSystem hypervisor() throws IOException {
+      return kvm.get();
+    }
+
+    @Override
+    public void admit(
+        VmSpec spec,
+        Machine machine,
+        String migrationId,
+        MachineState state,
+        ActorRef<Vm.SessionReply> session) {
+      self.tell(new Admit(spec, machine, migrationId, state, session));
+    }
+  }
+}

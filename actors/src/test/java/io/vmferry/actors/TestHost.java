@@ -1,0 +1,91 @@
+package io.vmferry.actors;
+
+import io.vmferry.actors.migration.MigrationEvent;
+import io.vmferry.actors.migration.ReceiveOptions;
+import io.vmferry.actors.migration.SendOptions;
+import io.vmferry.actors.vm.VmInfo;
+import io.vmferry.actors.vm.VmSpec;
+import java.time.Duration;
+import java.util.function.Function;
+import org.apache.pekko.actor.testkit.typed.javadsl.ActorTestKit;
+import org.apache.pekko.actor.testkit.typed.javadsl.TestProbe;
+import org.apache.pekko.actor.typed.ActorRef;
+
+/** A {@link VmHost} of a test, asked in blocking style. */
+final class TestHost {
+  private static final Duration PATIENCE = Duration.ofSeconds(60);
+
+  private final ActorTestKit kit;
+  private final ActorRef<VmHost.Command> host;
+
+  TestHost(ActorTestKit kit) {
+    this.kit = kit;
+    this.host = kit.spawn(VmHost.create());
+  }
+
+  <T extends VmHost.Reply> T ask(
+      Class<T> type, Function<ActorRef<VmHost.Reply>, VmHost.Command> question) {
+    TestProbe<VmHost.Reply> probe = kit.createTestProbe(VmHost.Reply.class);
+    host.tell(question.apply(probe.getRef()));
+    VmHost.Reply reply = probe.receiveMessage(PATIENCE);
+    if (!type.isInstance(reply)) {
+      throw new AssertionError("expected " + type.getSimpleName() + ", got " + reply);
+    }
+    return type.cast(reply);
+  }
+
+  VmInfo create(VmSpec spec) {
+    return ask(VmHost.Described.class, to -> new VmHost.CreateVm(spec, to)).vm();
+  }
+
+  VmInfo change(String name, VmHost.Change change) {
+    return ask(VmHost.Described.class, to -> new VmHost.ChangeVm(name, change, to)).vm();
+  }
+
+  void delete(String name) {
+    ask(VmHost.Done.class, to -> new VmHost.ChangeVm(name, VmHost.Change.DELETE, to));
+  }
+
+  VmInfo describe(String name) {
+    return ask(VmHost.Described.class, to -> new VmHost.DescribeVm(name, to)).vm();
+  }
+
+  /** Starts to receive; the probe hears the session's events. */
+  VmHost.MigrationStarted receive(ReceiveOptions options, TestProbe<MigrationEvent> events) {
+    return ask(
+        VmHost.MigrationStarted.class, to -> new VmHost.ReceiveVm(options, events.getRef(), to));
+  }
+
+  VmHost.MigrationStarted send(String name, SendOptions options, TestProbe<MigrationEvent> events) {
+    return ask(
+        VmHost.MigrationStarted.class, to -> new VmHost.SendVm(name, options, events.getRef(), to));
+  }
+
+  /** Waits until the standard guest has reported so many more sweeps on every vCPU. */
+  VmInfo awaitSweeps(String name, long more) {
+    long wanted = describe(name).guest().sweeps() + more;
+    long deadline = System.nanoTime() + PATIENCE.toNanos();
+    VmInfo info = describe(name);
+    while (info.guest().sweeps() < wanted) {
+      if (System.nanoTime() > deadline) {
+        throw new AssertionError("the guest made no progress: " + info + "\n" + console(name));
+      }
+      kit.createTestProbe().expectNoMessage(Duration.ofMillis(50));
+      info = describe(name);
+    }
+    return info;
+  }
+
+  String console(String name) {
+    return ask(VmHost.ConsoleText.class, to -> new VmHost.ReadConsole(name, to)).text();
+  }
+
+  /** The ending of a session. */
+  static MigrationEvent ending(TestProbe<MigrationEvent> events) {
+    MigrationEvent event = events.receiveMessage(PATIENCE);
+    while (event instanceof MigrationEvent.Progressed) {
+      event = events.receiveMessage(PATIENCE);
+    }
+    return event;
+  }
+}
