@@ -1,0 +1,7 @@
+package io.vmferry.cluster.node;
+
+/** Which end of a migration a session is. */
+public enum SessionSide {
+  SOURCE,
+  DESTINATION
+}
