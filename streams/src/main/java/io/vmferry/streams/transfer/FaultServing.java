@@ -14,6 +14,7 @@ import io.vmferry.streams.wire.WireFormat;
 import io.vmferry.streams.wire.WireLimits;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.util.function.LongConsumer;
 
 /**
  * The source's end of a fault connection: answers each page fault from the memory of the guest,
@@ -36,22 +37,37 @@ public final class FaultServing {
   private final GuestMemory memory;
   private final GuestPages pages;
   private final PresentBitmap served;
+  private final LongConsumer progress;
   private final ByteBuffer request =
       ByteBuffer.allocateDirect(WireFormat.REQUEST_BYTES + WireFormat.RANGE_BYTES);
   private final ByteBuffer answer = ByteBuffer.allocateDirect(WireFormat.RESPONSE_BYTES);
+
+  /**
+   * Serves a connection without telling how many bytes went.
+   *
+   * @see #FaultServing(Connection, GuestMemory, PresentBitmap, LongConsumer)
+   */
+  public FaultServing(Connection connection, GuestMemory memory, PresentBitmap served) {
+    this(connection, memory, served, bytes -> {});
+  }
 
   /**
    * Serves a connection.
    *
    * @param connection behind its role header
    * @param memory memory of a guest that no longer runs here, no page missing
-   * @param served from {@link #servedPages}; may be read by others while this runs
+   * @param served from {@link #servedPages}; may be read by others while this runs: its count is
+   *     the number of 4 KiB pages served, each counted once
+   * @param progress told the bytes of guest memory of each write, on the thread of {@link #run}; a
+   *     page that is asked for twice counts twice
    */
-  public FaultServing(Connection connection, GuestMemory memory, PresentBitmap served) {
+  public FaultServing(
+      Connection connection, GuestMemory memory, PresentBitmap served, LongConsumer progress) {
     this.connection = connection;
     this.memory = memory;
     this.pages = new GuestPages(memory.regions(), COUNTED_PAGE_BYTES);
     this.served = served;
+    this.progress = progress;
     if (served.pages() != pages.count()) {
       throw new IllegalArgumentException("bitmap of another guest: " + served.pages() + " pages");
     }
@@ -111,9 +127,11 @@ public final class FaultServing {
     Response.page(page.length()).encode(answer);
     int first = (int) Math.min(CALL_BYTES, page.length());
     connection.writeFully(answer.flip(), memory.slice(page.start(), first));
+    progress.accept(first);
     for (long done = first; done < page.length(); done += CALL_BYTES) {
       int call = (int) Math.min(CALL_BYTES, page.length() - done);
       connection.writeFully(memory.slice(new Gpa(page.gpa() + done), call));
+      progress.accept(call);
     }
   }
 

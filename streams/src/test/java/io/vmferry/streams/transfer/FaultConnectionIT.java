@@ -53,7 +53,7 @@ class FaultConnectionIT {
     sourceMemory = Guests.threeRegions();
     destinationMemory = Guests.threeRegions();
     Guests.fillSome(sourceMemory, random, 3);
-    pair = Pair.tcp();
+    pair = Pair.fault();
     uffd = Uffd.open();
     for (GuestRegion region : destinationMemory.regions()) {
       uffd.register(region.mapping().hva(), region.sizeBytes(), EnumSet.of(Uffd.Mode.MISSING));

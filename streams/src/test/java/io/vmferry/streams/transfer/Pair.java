@@ -16,6 +16,14 @@ record Pair(Connection source, Connection destination) implements AutoCloseable 
     return open(MigrationUrl.parse("tcp:127.0.0.1:0"));
   }
 
+  /** Both ends send at once, as the sessions set fault connections. */
+  static Pair fault() throws IOException {
+    Pair pair = tcp();
+    pair.source.noDelay(true);
+    pair.destination.noDelay(true);
+    return pair;
+  }
+
   static Pair open(MigrationUrl url) throws IOException {
     try (Listener listener = Listener.bind(url)) {
       Connection source = Connector.connect(listener.url(), Duration.ofSeconds(10));
