@@ -1,0 +1,279 @@
+package io.vmferry.streams.transfer;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertInstanceOf;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.vmferry.kvm.Gpa;
+import io.vmferry.kvm.memory.GuestMemory;
+import io.vmferry.kvm.memory.MemoryDigest;
+import io.vmferry.streams.pages.GuestPages;
+import io.vmferry.streams.pages.PresentBitmap;
+import io.vmferry.streams.transport.ReadTimeoutException;
+import io.vmferry.streams.wire.Command;
+import io.vmferry.streams.wire.MemoryRange;
+import io.vmferry.streams.wire.ProtocolException;
+import io.vmferry.streams.wire.Request;
+import io.vmferry.streams.wire.Response;
+import io.vmferry.streams.wire.WireFormat;
+import java.io.EOFException;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/** The destination's end of a fault connection against a source played by hand. */
+@Timeout(60)
+class FaultConnectionWireIT {
+  private static final int WINDOW = 8;
+
+  private final Random random = Guests.random("FaultConnectionWireIT");
+  private GuestMemory sourceMemory;
+  private GuestMemory destinationMemory;
+  private GuestPages pages;
+  private PresentBitmap present;
+  private Pair pair;
+
+  @BeforeEach
+  void open() throws IOException {
+    sourceMemory = Guests.threeRegions();
+    destinationMemory = Guests.threeRegions();
+    Guests.fillSome(sourceMemory, random, 2);
+    pages = GuestPages.of(destinationMemory);
+    present = new PresentBitmap(pages.count());
+    pair = Pair.fault();
+  }
+
+  @AfterEach
+  void close() {
+    pair.close();
+    destinationMemory.close();
+    sourceMemory.close();
+  }
+
+  @Test
+  void asksForAWindowInTheBackgroundAndNoMore() throws Exception {
+    FaultConnection faults = faults();
+    faults.start("receiving", true);
+
+    for (int i = 0; i < WINDOW; i++) {
+      assertEquals(i * (long) Guests.PAGE, request().gpa());
+    }
+    // What comes next is not the background's: it waits for answers.
+    faults.demand(new Gpa(Guests.HIGH_BASE));
+    assertEquals(Guests.HIGH_BASE, request().gpa());
+  }
+
+  @Test
+  void theBackgroundFollowsTheDemandedPage() throws Exception {
+    FaultConnection faults = faults();
+    faults.start("receiving", true);
+    List<MemoryRange> asked = requests(WINDOW);
+    faults.demand(new Gpa(Guests.NEXT_BASE + 77));
+    asked.add(request());
+    assertEquals(Guests.NEXT_BASE, asked.get(WINDOW).gpa());
+
+    for (MemoryRange page : asked) {
+      answer(page);
+    }
+
+    assertEquals(Guests.NEXT_BASE + Guests.PAGE, request().gpa());
+  }
+
+  @Test
+  void installsAnswersInTheOrderOfTheRequests() throws Exception {
+    FaultConnection faults = faults();
+    CompletionStage<Void> finished = faults.start("receiving", true);
+
+    for (long i = 0; i < pages.count(); i++) {
+      answer(request());
+    }
+
+    finished.toCompletableFuture().get(30, TimeUnit.SECONDS);
+    assertEquals(MemoryDigest.of(sourceMemory), MemoryDigest.of(destinationMemory));
+    assertFalse(pair.source().readFullyOrEof(ByteBuffer.allocate(1)), "the end tells the source");
+  }
+
+  @Test
+  void aSourceThatStopsAnsweringIsOneTimeoutAndTheRestComesOverAnotherConnection()
+      throws Exception {
+    pair.destination().setReadTimeout(Duration.ofMillis(300));
+    FaultConnection broken = faults();
+    CompletionStage<Void> failed = broken.start("receiving", true);
+    List<MemoryRange> asked = requests(WINDOW);
+    Gpa demanded = new Gpa(Guests.HIGH_BASE + 9 * Guests.PAGE);
+    assertTrue(broken.demand(demanded));
+    for (MemoryRange page : asked.subList(0, 3)) {
+      answer(page);
+    }
+
+    ReadTimeoutException timeout = failure(ReadTimeoutException.class, failed);
+
+    assertTrue(timeout.getMessage().contains("nothing came from the peer"), timeout.getMessage());
+    assertEquals(3, present.count());
+    assertEquals(List.of(demanded), broken.unanswered());
+    assertFalse(broken.demand(new Gpa(Guests.NEXT_BASE)), "a broken connection asks for nothing");
+    pair.close();
+    pair = Pair.fault();
+    FaultConnection next = faults();
+    for (Gpa page : broken.unanswered()) {
+      next.demand(page);
+    }
+    CompletionStage<Void> finished = next.start("receiving", true);
+    assertEquals(demanded.value(), answered().gpa(), "the page that the guest waits for first");
+    for (long i = 4; i < pages.count(); i++) {
+      answered();
+    }
+    finished.toCompletableFuture().get(30, TimeUnit.SECONDS);
+    assertEquals(MemoryDigest.of(sourceMemory), MemoryDigest.of(destinationMemory));
+  }
+
+  @Test
+  void aPageCutShortIsNotInstalled() throws Exception {
+    CompletionStage<Void> finished = faults().start("receiving", true);
+    MemoryRange page = request();
+    Guests.fill(sourceMemory, page.start(), random);
+    ByteBuffer frame = ByteBuffer.allocate(WireFormat.RESPONSE_BYTES + Guests.PAGE - 1);
+    Response.page(Guests.PAGE).encode(frame);
+    frame.put(sourceMemory.read(page.start(), Guests.PAGE - 1));
+
+    pair.source().writeFully(frame.flip());
+    // Reads the requests first: a close with unread bytes would reset the connection.
+    requests(WINDOW - 1);
+    pair.source().close();
+
+    failure(EOFException.class, finished);
+    assertEquals(0, present.count());
+    assertEquals(0, MemoryDigest.of(destinationMemory));
+  }
+
+  @Test
+  void anEndBetweenTwoAnswersSaysHowManyPagesAreMissing() throws Exception {
+    CompletionStage<Void> finished = faults().start("receiving", true);
+    for (MemoryRange page : requests(WINDOW).subList(0, 2)) {
+      answer(page);
+    }
+
+    pair.source().close();
+
+    String message = failure(ProtocolException.class, finished).getMessage();
+    assertTrue(message.contains((pages.count() - 2) + " pages still missing"), message);
+  }
+
+  @Test
+  void anAnswerThatNobodyAskedForIsRefused() throws Exception {
+    CompletionStage<Void> finished = faults().start("receiving", false);
+
+    answer(new MemoryRange(0, Guests.PAGE));
+
+    String message = failure(ProtocolException.class, finished).getMessage();
+    assertTrue(message.contains("no page was asked for"), message);
+    assertFalse(pair.destination().isOpen());
+  }
+
+  @Test
+  void anAnswerOfAnotherSizeIsRefused() throws Exception {
+    FaultConnection faults = faults();
+    CompletionStage<Void> finished = faults.start("receiving", false);
+    faults.demand(new Gpa(0));
+    ByteBuffer frame = ByteBuffer.allocate(WireFormat.RESPONSE_BYTES);
+    Response.page(2 << 20).encode(frame);
+
+    pair.source().writeFully(frame.flip());
+
+    assertEquals(0, failure(ProtocolException.class, finished).offset());
+    assertEquals(0, present.count());
+  }
+
+  @Test
+  void aFailedInstallationEndsTheConnectionWithItsCause() throws Exception {
+    IOException full = new IOException("no memory");
+    FaultConnection faults =
+        new FaultConnection(
+            pair.destination(),
+            pages,
+            present,
+            new PageArrival() {
+              @Override
+              public void copy(Gpa page, long bytesAddress, ByteBuffer bytes) throws IOException {
+                throw full;
+              }
+
+              @Override
+              public void resume(Gpa page, long lengthBytes) {}
+            },
+            WINDOW);
+    CompletionStage<Void> finished = faults.start("receiving", false);
+    faults.demand(new Gpa(0));
+
+    answer(request());
+
+    assertEquals(full, failure(IOException.class, finished));
+    assertEquals(List.of(new Gpa(0)), faults.unanswered(), "the guest still waits for it");
+  }
+
+  private FaultConnection faults() {
+    PageArrival write =
+        new PageArrival() {
+          @Override
+          public void copy(Gpa page, long bytesAddress, ByteBuffer bytes) {
+            destinationMemory.write(page, bytes);
+          }
+
+          @Override
+          public void resume(Gpa page, long lengthBytes) {
+            throw new AssertionError("no page is shared");
+          }
+        };
+    return new FaultConnection(pair.destination(), pages, present, write, WINDOW);
+  }
+
+  private MemoryRange request() throws IOException {
+    ByteBuffer frame = ByteBuffer.allocate(WireFormat.REQUEST_BYTES + WireFormat.RANGE_BYTES);
+    pair.source().readFully(frame);
+    frame.flip();
+    assertEquals(Command.PAGE_FAULT, Request.decode(frame).command());
+    MemoryRange page = MemoryRange.decode(frame);
+    assertEquals(Guests.PAGE, page.length());
+    return page;
+  }
+
+  private List<MemoryRange> requests(int count) throws IOException {
+    List<MemoryRange> requests = new ArrayList<>();
+    for (int i = 0; i < count; i++) {
+      requests.add(request());
+    }
+    return requests;
+  }
+
+  private void answer(MemoryRange page) throws IOException {
+    ByteBuffer frame = ByteBuffer.allocate(WireFormat.RESPONSE_BYTES + Guests.PAGE);
+    Response.page(Guests.PAGE).encode(frame);
+    frame.put(sourceMemory.read(page.start(), Guests.PAGE));
+    pair.source().writeFully(frame.flip());
+  }
+
+  private MemoryRange answered() throws IOException {
+    MemoryRange page = request();
+    answer(page);
+    return page;
+  }
+
+  private static <T extends Throwable> T failure(Class<T> type, CompletionStage<Void> stage) {
+    ExecutionException failed =
+        assertThrows(
+            ExecutionException.class, () -> stage.toCompletableFuture().get(30, TimeUnit.SECONDS));
+    return assertInstanceOf(type, failed.getCause());
+  }
+}
