@@ -1,0 +1,217 @@
+package io.vmferry.streams.transfer;
+
+import io.vmferry.kvm.Hva;
+import io.vmferry.kvm.memory.GuestMemory;
+import io.vmferry.kvm.memory.GuestRegion;
+import io.vmferry.kvm.memory.Mapping;
+import io.vmferry.kvm.memory.MemoryDigest;
+import io.vmferry.kvm.memory.PageSize;
+import io.vmferry.kvm.uffd.FaultBatch;
+import io.vmferry.kvm.uffd.Uffd;
+import io.vmferry.streams.pages.GuestPages;
+import io.vmferry.streams.pages.PageRun;
+import io.vmferry.streams.pages.PresentBitmap;
+import java.io.IOException;
+import java.lang.management.GarbageCollectorMXBean;
+import java.lang.management.ManagementFactory;
+import java.util.EnumSet;
+import java.util.List;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
+import org.apache.pekko.actor.ActorSystem;
+import org.apache.pekko.stream.KillSwitches;
+import org.apache.pekko.stream.Materializer;
+
+/**
+ * The JVM of {@link TransferHazardIT}: moves a guest over a real connection while the source's
+ * pages (and the destination's) are missing until a handler in this JVM puts them there, and the
+ * collector runs all the time. Argument: {@code precopy} or {@code postcopy}. Prints {@code alive}
+ * lines, then {@code done FAULTS COLLECTIONS}.
+ */
+final class TransferWhileCollecting {
+  static final int PAGES = 8_000;
+  private static final int PAGE = Guests.PAGE;
+  private static final long BYTES = (long) PAGES * PAGE;
+
+  private volatile boolean running = true;
+  private volatile long faults;
+
+  private TransferWhileCollecting() {}
+
+  public static void main(String[] arguments) throws Exception {
+    new TransferWhileCollecting().run(arguments[0]);
+  }
+
+  private void run(String way) throws Exception {
+    long before = collections();
+    try (GuestMemory source = GuestMemory.allocate(BYTES, PageSize.KIB_4);
+        GuestMemory destination = GuestMemory.allocate(BYTES, PageSize.KIB_4);
+        Uffd sourceFaults = watch(source);
+        Uffd destinationFaults = watch(destination);
+        Pair pair = Pair.fault()) {
+      start("source-handler", () -> putPages(sourceFaults));
+      start("collector", this::collect);
+      start("alive", this::showLife);
+      switch (way) {
+        case "precopy" -> {
+          // The destination's pages are missing too: the reads of the socket fault.
+          start("destination-handler", () -> putPages(destinationFaults));
+          precopy(source, destination, pair);
+        }
+        case "postcopy" -> postcopy(source, destination, destinationFaults, pair);
+        default -> throw new IllegalArgumentException(way);
+      }
+      long seen = collections() - before;
+      running = false;
+      // Everything is present now, so that Java code may look at it.
+      if (MemoryDigest.of(source) != MemoryDigest.of(destination)) {
+        throw new IllegalStateException("the memories differ");
+      }
+      System.out.println("done " + faults + " " + seen);
+      // Skips the closing: handlers may still be in a system call on a descriptor.
+      Runtime.getRuntime().halt(0);
+    } catch (Throwable e) {
+      fail("main", e);
+    }
+  }
+
+  private static Uffd watch(GuestMemory memory) throws IOException {
+    Uffd uffd = Uffd.open();
+    for (GuestRegion region : memory.regions()) {
+      uffd.register(region.mapping().hva(), region.sizeBytes(), EnumSet.of(Uffd.Mode.MISSING));
+    }
+    return uffd;
+  }
+
+  private static void precopy(GuestMemory source, GuestMemory destination, Pair pair)
+      throws Exception {
+    ActorSystem system = ActorSystem.create("hazard");
+    Materializer materializer = Materializer.createMaterializer(system);
+    CompletionStage<ReceivedMemory> received =
+        new MemoryReceiver(destination, bytes -> {}).receiveAll(pair.destination(), materializer);
+    RoundResult sent =
+        new PrecopySender(materializer)
+            .sendRound(
+                List.of(new PageRun(0, BYTES)).iterator(),
+                source,
+                List.of(pair.source()),
+                Throttle.unlimited(),
+                KillSwitches.shared("round"),
+                bytes -> {})
+            .toCompletableFuture()
+            .get(120, TimeUnit.SECONDS);
+    pair.source().close();
+    long bytes = received.toCompletableFuture().get(120, TimeUnit.SECONDS).bytes();
+    if (bytes != BYTES || sent.bytes() != BYTES) {
+      throw new IllegalStateException("sent " + sent + ", received " + bytes);
+    }
+  }
+
+  private void postcopy(GuestMemory source, GuestMemory destination, Uffd uffd, Pair pair)
+      throws Exception {
+    GuestPages pages = GuestPages.of(destination);
+    FaultConnection connection =
+        new FaultConnection(
+            pair.destination(),
+            pages,
+            new PresentBitmap(pages.count()),
+            new UffdArrival(destination, uffd),
+            FaultConnection.defaultWindow(PAGE));
+    FaultServing serving =
+        new FaultServing(pair.source(), source, FaultServing.servedPages(source));
+    start("serving", serving::run);
+    start("demands", () -> demand(uffd, destination.regions().get(0), connection));
+    CompletionStage<Void> finished = connection.start("receiving", false);
+    GuestRegion region = destination.regions().get(0);
+    // A guest that touches half of the pages by itself, backwards; the rest comes unasked.
+    for (long page = PAGES - 1; page >= PAGES / 2; page--) {
+      byte[] bytes = destination.read(region.base().plus(page * PAGE), 8);
+      if (bytes[0] != (byte) 0x5a) {
+        throw new IllegalStateException("page " + page + " is wrong");
+      }
+    }
+    connection.fillInBackground(true);
+    finished.toCompletableFuture().get(120, TimeUnit.SECONDS);
+  }
+
+  private void demand(Uffd uffd, GuestRegion region, FaultConnection connection)
+      throws IOException {
+    FaultBatch batch = new FaultBatch(16);
+    while (running) {
+      if (uffd.read(batch) == 0) {
+        LockSupport.parkNanos(20_000);
+      }
+      for (int i = 0; i < batch.size(); i++) {
+        connection.demand(region.gpaOf(new Hva(batch.address(i))));
+      }
+    }
+  }
+
+  /** Puts a page wherever one is missed. */
+  private void putPages(Uffd uffd) throws IOException {
+    try (Mapping page = Mapping.anonymous(PAGE)) {
+      page.fill(0, PAGE, (byte) 0x5a);
+      FaultBatch batch = new FaultBatch(16);
+      while (running) {
+        if (uffd.read(batch) == 0) {
+          LockSupport.parkNanos(20_000);
+        }
+        for (int i = 0; i < batch.size(); i++) {
+          uffd.copy(new Hva(batch.address(i)), page.address(), PAGE, true);
+        }
+        count(batch.size());
+      }
+    }
+  }
+
+  private synchronized void count(long more) {
+    faults += more;
+  }
+
+  private void collect() {
+    while (running) {
+      System.gc();
+      // Lets some faults start between two collections.
+      LockSupport.parkNanos(1_000_000);
+    }
+  }
+
+  private void showLife() {
+    while (running) {
+      System.out.println("alive " + faults);
+      LockSupport.parkNanos(100_000_000);
+    }
+  }
+
+  private static long collections() {
+    return ManagementFactory.getGarbageCollectorMXBeans().stream()
+        .mapToLong(GarbageCollectorMXBean::getCollectionCount)
+        .sum();
+  }
+
+  /** A body that may fail: then the whole JVM ends. */
+  private interface Body {
+    void run() throws Exception;
+  }
+
+  private static void start(String name, Body body) {
+    Thread thread =
+        new Thread(
+            () -> {
+              try {
+                body.run();
+              } catch (Throwable e) {
+                fail(name, e);
+              }
+            },
+            name);
+    thread.setDaemon(true);
+    thread.start();
+  }
+
+  private static void fail(String where, Throwable e) {
+    System.out.println("failed in " + where + ": " + e);
+    Runtime.getRuntime().halt(3);
+  }
+}
