@@ -7,18 +7,17 @@ import org.jspecify.annotations.Nullable;
 /**
  * How far a migration is: the data of a {@code progress} event.
  *
- * @param phase {@code queued}, {@code connecting}, {@code precopy}, {@code switchover}, {@code
- *     postcopy} or {@code verifying}
+ * @param phase {@code queued}, {@code connecting}, {@code preparing}, {@code precopy}, {@code
+ *     switchover}, {@code postcopy} or {@code ended}
  * @param round the precopy round, from 1; 0 before the first
  * @param bytesTotal guest memory
  * @param bytesSent page bytes sent so far in all rounds
- * @param bytesLeft what this round, or postcopy, still has to send
+ * @param bytesLeft page bytes left in this round, or in postcopy what the destination still lacks
  * @param dirtyBytesPerSecond how fast the guest dirties memory
  * @param bandwidthBytesPerSecond how fast pages went lately
  * @param expectedDowntimeMs what switchover now would cost
  * @param etaMs time left, where it can be told
- * @param downtimeMs the measured downtime, once the guest runs on the destination
- * @param pagesLeft postcopy: pages the destination still lacks
+ * @param faultsServed postcopy: pages sent because the guest asked for them
  */
 @JsonNaming(SnakeCaseStrategy.class)
 public record ProgressView(
@@ -31,5 +30,4 @@ public record ProgressView(
     long bandwidthBytesPerSecond,
     @Nullable Double expectedDowntimeMs,
     @Nullable Double etaMs,
-    @Nullable Double downtimeMs,
-    @Nullable Long pagesLeft) {}
+    long faultsServed) {}

@@ -9,8 +9,10 @@ import org.jspecify.annotations.Nullable;
  *
  * @param receiverUrl where to listen, {@code tcp:host:port} (port 0 lets the host choose) or {@code
  *     unix:/path}
+ * @param memoryMode {@code precopy}, {@code postcopy} or {@code local}, as on the source
  * @param name what to call the VM here; absent for the name it has on the source
  * @param verify whether to compute the memory digest
  */
 @JsonNaming(SnakeCaseStrategy.class)
-public record ReceiveMigrationRequest(String receiverUrl, @Nullable String name, boolean verify) {}
+public record ReceiveMigrationRequest(
+    String receiverUrl, String memoryMode, @Nullable String name, boolean verify) {}

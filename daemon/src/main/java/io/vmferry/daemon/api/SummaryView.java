@@ -1,5 +1,6 @@
 package io.vmferry.daemon.api;
 
+import com.fasterxml.jackson.annotation.JsonProperty;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies.SnakeCaseStrategy;
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
 import org.jspecify.annotations.Nullable;
@@ -16,6 +17,9 @@ import org.jspecify.annotations.Nullable;
  * @param bytesSent page bytes
  * @param resumeMs from the pause to the first instruction on the destination
  * @param fullMs from the pause until the destination has every page
+ * @param faultsServed postcopy: pages sent because the guest asked for them
+ * @param faultP50Us postcopy: median time such a page took, in microseconds
+ * @param faultP99Us postcopy: its 99th percentile
  * @param pagesVerified pages the standard guest checked; absent for other guests
  * @param mismatches damaged pages the standard guest found; absent for other guests
  * @param guestRunningOnDestination whether the guest runs there; false for a guest that was
@@ -34,6 +38,9 @@ public record SummaryView(
     long bytesSent,
     @Nullable Double resumeMs,
     @Nullable Double fullMs,
+    @Nullable Long faultsServed,
+    @Nullable @JsonProperty("fault_p50_us") Long faultP50Us,
+    @Nullable @JsonProperty("fault_p99_us") Long faultP99Us,
     @Nullable Long pagesVerified,
     @Nullable Long mismatches,
     boolean guestRunningOnDestination,

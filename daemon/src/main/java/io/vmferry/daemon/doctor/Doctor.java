@@ -18,6 +18,8 @@ public final class Doctor {
     findings.add(platform(System.getProperty("os.name", ""), System.getProperty("os.arch", "")));
     findings.add(java(Runtime.version().feature(), System.getProperty("java.home", "")));
     findings.add(cores(Runtime.getRuntime().availableProcessors()));
+    findings.addAll(KvmCheck.run());
+    findings.addAll(UserfaultfdCheck.run());
     findings.addAll(new HostFiles(Path.of("/")).run());
     return Report.of(findings);
   }

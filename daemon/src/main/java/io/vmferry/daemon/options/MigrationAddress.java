@@ -37,6 +37,22 @@ final class MigrationAddress {
     return url.startsWith("unix:");
   }
 
+  /**
+   * With {@code local=on} memory goes as descriptors through a UNIX socket, and no page is sent.
+   */
+  static void checkLocal(String name, String url, boolean local, String mode) {
+    if (local && !isUnix(url)) {
+      throw new OptionSyntaxException(
+          "local=on passes memory between processes of one host: it needs "
+              + name
+              + "=unix:<path>");
+    }
+    if (local && mode.equals("postcopy")) {
+      throw new OptionSyntaxException(
+          "local=on and memory_mode=postcopy exclude each other: with local=on no page is sent");
+    }
+  }
+
   private static OptionSyntaxException wrong(String name, String url, String detail) {
     return new OptionSyntaxException(
         name + "=" + url + ": write tcp:<host>:<port> or unix:<path>" + detail);

@@ -5,19 +5,18 @@ import java.util.List;
 
 /**
  * The options of {@code receive-migration}: ch-remote's form, which is also the URL alone, and
- * beside it {@code name} and {@code verify}. The memory mode is the source's choice; ch-remote's
- * {@code memory_mode} is read and checked, and needs no further setting here.
+ * beside it {@code local}, {@code name} and {@code verify}. The mode must be the source's.
  *
  * <p>Source: Cloud Hypervisor, vmm/src/api/mod.rs, VmReceiveMigrationData.
  */
 public final class ReceiveMigrationOptions {
   /** The list's form, for help texts. */
   public static final String SYNTAX =
-      "receiver_url=tcp:<host>:<port>|unix:<path>[,name=<vm>][,memory_mode=precopy|postcopy]"
-          + "[,verify=on|off]";
+      "receiver_url=tcp:<host>:<port>|unix:<path>[,memory_mode=precopy|postcopy]"
+          + "[,local=on|off][,name=<vm>][,verify=on|off]";
 
   private static final List<String> NAMES =
-      List.of("receiver_url", "name", "memory_mode", "verify");
+      List.of("receiver_url", "memory_mode", "local", "name", "verify");
 
   private ReceiveMigrationOptions() {}
 
@@ -25,7 +24,7 @@ public final class ReceiveMigrationOptions {
    * Reads the options.
    *
    * @param text {@link #SYNTAX}, or the URL alone
-   * @throws OptionSyntaxException if they cannot be read
+   * @throws OptionSyntaxException if they cannot be read or do not go together
    */
   public static ReceiveMigrationRequest parse(String text) {
     OptionList options =
@@ -35,7 +34,10 @@ public final class ReceiveMigrationOptions {
     String url =
         MigrationAddress.check(
             "receiver_url", options.required("receiver_url", "tcp:0.0.0.0:9000"), 0);
-    options.oneOf("memory_mode", "precopy", List.of("precopy", "postcopy"));
-    return new ReceiveMigrationRequest(url, options.get("name"), options.toggle("verify", false));
+    String mode = options.oneOf("memory_mode", "precopy", List.of("precopy", "postcopy"));
+    boolean local = options.toggle("local", false);
+    MigrationAddress.checkLocal("receiver_url", url, local, mode);
+    return new ReceiveMigrationRequest(
+        url, local ? "local" : mode, options.get("name"), options.toggle("verify", false));
   }
 }

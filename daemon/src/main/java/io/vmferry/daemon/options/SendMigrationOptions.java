@@ -75,19 +75,10 @@ public final class SendMigrationOptions {
   }
 
   private static void checkTogether(String url, String mode, boolean local, int connections) {
-    boolean unix = MigrationAddress.isUnix(url);
-    if (local && !unix) {
-      throw new OptionSyntaxException(
-          "local=on passes memory between processes of one host: it needs"
-              + " destination_url=unix:<path>");
-    }
-    if (unix && connections > 1) {
+    MigrationAddress.checkLocal("destination_url", url, local, mode);
+    if (MigrationAddress.isUnix(url) && connections > 1) {
       throw new OptionSyntaxException(
           "connections=" + connections + " needs destination_url=tcp:<host>:<port>");
-    }
-    if (local && mode.equals("postcopy")) {
-      throw new OptionSyntaxException(
-          "local=on and memory_mode=postcopy exclude each other: with local=on no page is sent");
     }
   }
 

@@ -58,13 +58,12 @@ final class ProgressText {
     if (progress.dirtyBytesPerSecond() > 0) {
       figures.add("dirty " + Rates.format(progress.dirtyBytesPerSecond()));
     }
-    if (progress.downtimeMs() != null) {
-      figures.add("downtime " + Durations.formatMillis(progress.downtimeMs()));
-    } else if (progress.expectedDowntimeMs() != null) {
+    if (progress.expectedDowntimeMs() != null) {
       figures.add("downtime ~" + Durations.formatMillis(progress.expectedDowntimeMs()));
     }
-    if (progress.pagesLeft() != null) {
-      figures.add(progress.pagesLeft() + " pages left");
+    if (progress.phase().equals("postcopy")) {
+      figures.add(Sizes.format(progress.bytesLeft()) + " left");
+      figures.add(progress.faultsServed() + " faults");
     }
     if (progress.etaMs() != null) {
       figures.add("ETA " + Durations.formatMillis(progress.etaMs()));

@@ -28,6 +28,9 @@ public final class SummaryText {
     if (summary.fullMs() != null) {
       add(lines, "all pages after", Durations.formatMillis(summary.fullMs()) + " from the pause");
     }
+    if (summary.faultsServed() != null) {
+      add(lines, "page faults", faults(summary));
+    }
     if (summary.pagesVerified() != null) {
       add(lines, "guest verified", summary.pagesVerified() + " pages");
     }
@@ -44,6 +47,14 @@ public final class SummaryText {
             ? "running on the destination"
             : "not running on the destination");
     return lines;
+  }
+
+  private static String faults(SummaryView summary) {
+    Long median = summary.faultP50Us();
+    Long tail = summary.faultP99Us();
+    return median == null || tail == null
+        ? summary.faultsServed() + ""
+        : summary.faultsServed() + ", half within " + median + " us, 99 % within " + tail + " us";
   }
 
   private static void add(List<String> lines, String name, String value) {

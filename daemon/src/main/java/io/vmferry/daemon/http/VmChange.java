@@ -1,0 +1,11 @@
+package io.vmferry.daemon.http;
+
+/** The last segment of a route that changes a VM. */
+public enum VmChange {
+  /** Starts a created VM. */
+  BOOT,
+  /** Stops its vCPUs. */
+  PAUSE,
+  /** Lets them go on. */
+  RESUME
+}

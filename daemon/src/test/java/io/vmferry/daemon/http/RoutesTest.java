@@ -1,0 +1,304 @@
+package io.vmferry.daemon.http;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.vmferry.daemon.api.ClusterView;
+import io.vmferry.daemon.api.ConsoleView;
+import io.vmferry.daemon.api.CreateVmRequest;
+import io.vmferry.daemon.api.GuestConfig;
+import io.vmferry.daemon.api.GuestLocation;
+import io.vmferry.daemon.api.MigrateRequest;
+import io.vmferry.daemon.api.MigrationView;
+import io.vmferry.daemon.api.Problem;
+import io.vmferry.daemon.api.ProgressView;
+import io.vmferry.daemon.api.ReceiveMigrationRequest;
+import io.vmferry.daemon.api.SendMigrationRequest;
+import io.vmferry.daemon.api.VmList;
+import io.vmferry.daemon.api.VmView;
+import io.vmferry.daemon.client.NodeClient;
+import io.vmferry.daemon.client.NodeException;
+import java.io.IOException;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpRequest.BodyPublishers;
+import java.net.http.HttpResponse;
+import java.net.http.HttpResponse.BodyHandlers;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
+import org.apache.pekko.Done;
+import org.apache.pekko.NotUsed;
+import org.apache.pekko.actor.testkit.typed.javadsl.ActorTestKit;
+import org.apache.pekko.http.javadsl.Http;
+import org.apache.pekko.http.javadsl.ServerBinding;
+import org.apache.pekko.stream.javadsl.Source;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+
+/** The routes over real HTTP, asked by the real client. */
+class RoutesTest {
+  private static final VmView VM =
+      new VmView("a", "running", "n", "kvm", 4096, 1, "4K", null, null, null);
+  private static final MigrationView RUNNING =
+      new MigrationView(
+          "m-1",
+          "a",
+          "running",
+          null,
+          "b",
+          null,
+          new ProgressView("precopy", 3, 10, 5, 5, 1, 2, 4.0, null, 0),
+          null,
+          null);
+  private static final MigrationView FAILED =
+      new MigrationView(
+          "m-1",
+          "a",
+          "failed",
+          null,
+          "b",
+          null,
+          null,
+          null,
+          new Problem("PEER_LOST", "Gone", GuestLocation.SOURCE, null, "m-1"));
+
+  private static final ActorTestKit KIT = ActorTestKit.create();
+  private static final Fake NODE = new Fake();
+  private static URI url;
+
+  @BeforeAll
+  static void bind() {
+    ServerBinding binding =
+        Http.get(KIT.system())
+            .newServerAt("127.0.0.1", 0)
+            .bind(Routes.of(NODE))
+            .toCompletableFuture()
+            .join();
+    url = URI.create("http://127.0.0.1:" + binding.localAddress().getPort());
+  }
+
+  @AfterAll
+  static void stop() {
+    KIT.shutdownTestKit();
+  }
+
+  private static HttpResponse<String> raw(String method, String path, String body)
+      throws Exception {
+    return HttpClient.newHttpClient()
+        .send(
+            HttpRequest.newBuilder(url.resolve(path))
+                .method(method, BodyPublishers.ofString(body))
+                .build(),
+            BodyHandlers.ofString());
+  }
+
+  @Test
+  void everyRouteReachesTheNode() throws IOException {
+    NodeClient client = new NodeClient(url);
+    NODE.asked.clear();
+
+    client.listVms();
+    client.vm("a b");
+    client.createVm(
+        new CreateVmRequest(
+            "a", 1, 4096, "4K", new GuestConfig("idle", null, null, null, null, null)));
+    client.boot("a");
+    client.pause("a");
+    client.resume("a");
+    client.deleteVm("a");
+    client.console("a");
+    client.sendMigration(
+        "a", new SendMigrationRequest("tcp:h:1", "precopy", 1, 300, 60, "cancel", 0, false));
+    client.receiveMigration(new ReceiveMigrationRequest("tcp:h:0", "precopy", null, true));
+    client.migrate(new MigrateRequest("a", "b", "precopy", 1, 0, 300, 60, "cancel", false));
+    client.migration("m-1");
+    client.cancelMigration("m-1");
+    client.cluster();
+
+    assertEquals(
+        List.of(
+            "listVms",
+            "vm a b",
+            "createVm a",
+            "BOOT a",
+            "PAUSE a",
+            "RESUME a",
+            "deleteVm a",
+            "console a",
+            "sendMigration a tcp:h:1",
+            "receiveMigration tcp:h:0",
+            "migrate a b",
+            "migration m-1",
+            "cancelMigration m-1",
+            "cluster"),
+        NODE.asked);
+    assertTrue(client.isReady());
+  }
+
+  @Test
+  void eventsAreProgressAndThenTheResult() throws IOException {
+    List<ProgressView> seen = new ArrayList<>();
+
+    MigrationView result = new NodeClient(url).follow("m-1", seen::add);
+
+    assertEquals(List.of(RUNNING.progress(), RUNNING.progress()), seen);
+    assertEquals(FAILED, result);
+  }
+
+  @Test
+  void aProblemKeepsItsStatusAndItsFields() {
+    NodeException e = assertThrows(NodeException.class, () -> new NodeClient(url).vm("missing"));
+
+    assertEquals(404, e.status());
+    assertEquals(new Problem("NO_SUCH_VM", "No", null, "Look", null), e.problem());
+  }
+
+  @Test
+  void aFaultOfTheProgramTellsNoSecrets() {
+    NodeException e = assertThrows(NodeException.class, () -> new NodeClient(url).vm("boom"));
+
+    assertEquals(500, e.status());
+    assertEquals("The node failed to carry out the request", e.problem().message());
+  }
+
+  @Test
+  void aBodyThatIsNoJsonIsTheCallersFault() throws Exception {
+    HttpResponse<String> response = raw("POST", "/v1/vms", "{\"name\": ");
+
+    assertEquals(400, response.statusCode());
+    assertTrue(response.body().startsWith("{\"code\":\"BAD_REQUEST\""), response.body());
+  }
+
+  @Test
+  void aMisspeltFieldIsNamed() throws Exception {
+    HttpResponse<String> response =
+        raw("POST", "/v1/vms", "{\"cpus\":1,\"memory_bytes\":1,\"memori\":1}");
+
+    assertEquals(400, response.statusCode());
+    assertEquals(
+        "{\"code\":\"BAD_REQUEST\",\"message\":\"The body is not what this route takes: it has no field"
+            + " 'memori'\"}",
+        response.body());
+  }
+
+  @Test
+  void aMissingNumberIsNotTakenForZero() throws Exception {
+    HttpResponse<String> response =
+        raw(
+            "POST",
+            "/v1/vms",
+            "{\"name\":\"a\",\"page_size\":\"4K\",\"guest\":{\"kind\":\"idle\"}}");
+
+    assertEquals(400, response.statusCode());
+    assertTrue(response.body().contains("field 'cpus' is missing"), response.body());
+  }
+
+  @Test
+  void anUnknownRouteIsAProblemToo() throws Exception {
+    HttpResponse<String> response = raw("GET", "/v2/vms", "");
+
+    assertEquals(404, response.statusCode());
+    assertTrue(response.body().contains("NO_SUCH_ROUTE"), response.body());
+  }
+
+  @Test
+  void anotherMethodIsAProblemThatNamesTheRightOnes() throws Exception {
+    HttpResponse<String> response = raw("PUT", "/v1/vms", "");
+
+    assertEquals(405, response.statusCode());
+    assertTrue(
+        response.body().contains("GET") && response.body().contains("POST"), response.body());
+  }
+
+  /** Notes what it is asked. */
+  private static final class Fake implements NodeApi {
+    final List<String> asked = new ArrayList<>();
+
+    private <T> CompletionStage<T> note(String question, T answer) {
+      asked.add(question);
+      return CompletableFuture.completedFuture(answer);
+    }
+
+    @Override
+    public CompletionStage<VmList> listVms() {
+      return note("listVms", new VmList(List.of(VM)));
+    }
+
+    @Override
+    public CompletionStage<VmView> vm(String name) {
+      if (name.equals("missing")) {
+        return CompletableFuture.failedFuture(
+            new ProblemException(404, Problem.of("NO_SUCH_VM", "No", "Look")));
+      }
+      if (name.equals("boom")) {
+        return CompletableFuture.failedFuture(new IllegalStateException("secret path"));
+      }
+      return note("vm " + name, VM);
+    }
+
+    @Override
+    public CompletionStage<VmView> createVm(CreateVmRequest request) {
+      return note("createVm " + request.name(), VM);
+    }
+
+    @Override
+    public CompletionStage<VmView> changeVm(String name, VmChange change) {
+      return note(change + " " + name, VM);
+    }
+
+    @Override
+    public CompletionStage<Done> deleteVm(String name) {
+      return note("deleteVm " + name, Done.getInstance());
+    }
+
+    @Override
+    public CompletionStage<ConsoleView> console(String name) {
+      return note("console " + name, new ConsoleView(name, "text"));
+    }
+
+    @Override
+    public CompletionStage<MigrationView> sendMigration(String name, SendMigrationRequest request) {
+      return note("sendMigration " + name + " " + request.destinationUrl(), RUNNING);
+    }
+
+    @Override
+    public CompletionStage<MigrationView> receiveMigration(ReceiveMigrationRequest request) {
+      return note("receiveMigration " + request.receiverUrl(), RUNNING);
+    }
+
+    @Override
+    public CompletionStage<MigrationView> migrate(MigrateRequest request) {
+      return note("migrate " + request.vm() + " " + request.to(), RUNNING);
+    }
+
+    @Override
+    public CompletionStage<MigrationView> migration(String id) {
+      return note("migration " + id, RUNNING);
+    }
+
+    @Override
+    public CompletionStage<Source<MigrationView, NotUsed>> followMigration(String id) {
+      return CompletableFuture.completedFuture(Source.from(List.of(RUNNING, RUNNING, FAILED)));
+    }
+
+    @Override
+    public CompletionStage<MigrationView> cancelMigration(String id) {
+      return note("cancelMigration " + id, FAILED);
+    }
+
+    @Override
+    public CompletionStage<ClusterView> cluster() {
+      return note("cluster", new ClusterView("n", null, List.of()));
+    }
+
+    @Override
+    public boolean isReady() {
+      return true;
+    }
+  }
+}
