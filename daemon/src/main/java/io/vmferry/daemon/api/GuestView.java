@@ -11,6 +11,7 @@ import org.jspecify.annotations.Nullable;
  * @param iterations pages written so far
  * @param pagesVerified pages it checked before it rewrote them
  * @param mismatches pages that were not what it had written: 0 unless memory was damaged
+ * @param sweeps whole passes over the working set that every vCPU has finished
  * @param firstMismatch the guest's own line about the first damaged page
  */
 @JsonNaming(SnakeCaseStrategy.class)
@@ -19,4 +20,5 @@ public record GuestView(
     long iterations,
     long pagesVerified,
     long mismatches,
+    long sweeps,
     @Nullable String firstMismatch) {}

@@ -8,7 +8,7 @@ import com.fasterxml.jackson.databind.annotation.JsonNaming;
  *
  * @param vm the VM, wherever in the cluster it is
  * @param to the destination node's name
- * @param mode {@code precopy} or {@code postcopy}
+ * @param mode {@code precopy}, {@code postcopy} or {@code local}
  * @param connections 1 to 128
  * @param bandwidthBytesPerSecond 0 for no limit
  * @param downtimeMs what precopy aims for

@@ -45,4 +45,26 @@ public record SummaryView(
     @Nullable Long mismatches,
     boolean guestRunningOnDestination,
     @Nullable String memoryDigest,
-    @Nullable Boolean digestsMatch) {}
+    @Nullable Boolean digestsMatch) {
+  /** The same with the verdict of the standard guest. */
+  public SummaryView withGuest(GuestView guest) {
+    return new SummaryView(
+        mode,
+        hypervisor,
+        memoryBytes,
+        totalMs,
+        downtimeMs,
+        rounds,
+        bytesSent,
+        resumeMs,
+        fullMs,
+        faultsServed,
+        faultP50Us,
+        faultP99Us,
+        guest.pagesVerified(),
+        guest.mismatches(),
+        guestRunningOnDestination,
+        memoryDigest,
+        digestsMatch);
+  }
+}

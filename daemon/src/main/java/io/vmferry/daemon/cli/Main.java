@@ -19,9 +19,8 @@ public final class Main {
   /** The log is configured when its first class is loaded, which is before options are parsed. */
   private static void configureLog(String[] args) {
     boolean verbose = Arrays.stream(args).anyMatch(a -> a.equals("-v") || a.equals("--verbose"));
-    boolean daemon = Arrays.asList(args).contains("node");
     if (System.getProperty("vmferry.log") == null) {
-      System.setProperty("vmferry.log", verbose ? "DEBUG" : daemon ? "INFO" : "WARN");
+      System.setProperty("vmferry.log", verbose ? "DEBUG" : "WARN");
     }
     if (System.getProperty("vmferry.log.pekko") == null) {
       System.setProperty("vmferry.log.pekko", verbose ? "INFO" : "WARN");

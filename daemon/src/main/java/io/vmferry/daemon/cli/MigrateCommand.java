@@ -4,8 +4,11 @@ import io.vmferry.daemon.api.MigrateRequest;
 import io.vmferry.daemon.api.MigrationView;
 import io.vmferry.daemon.client.NodeClient;
 import io.vmferry.daemon.options.SendMigrationOptions;
+import java.io.IOException;
+import java.net.URI;
 import java.time.Duration;
 import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -34,7 +37,7 @@ final class MigrateCommand implements Callable<Integer> {
       paramLabel = "MODE",
       description =
           "${COMPLETION-CANDIDATES}. precopy copies while the guest runs; postcopy moves the guest"
-              + " first. Default: precopy.")
+              + " first; local hands the memory itself over, on one host. Default: precopy.")
   private Mode mode = Mode.precopy;
 
   @Option(
@@ -77,7 +80,8 @@ final class MigrateCommand implements Callable<Integer> {
   /** Migration modes that the orchestrator takes. */
   enum Mode {
     precopy,
-    postcopy
+    postcopy,
+    local
   }
 
   /** What happens when the downtime cannot be reached in time. */
@@ -97,7 +101,21 @@ final class MigrateCommand implements Callable<Integer> {
     NodeClient client = console.client();
     MigrationRun run = new MigrationRun(console, client);
     MigrationView started = client.migrate(request);
-    return run.report(run.follow(started));
+    MigrationView ended = run.follow(started);
+    return run.report(ended, destination(client));
+  }
+
+  /** A client of the destination's routes, or null if this host does not know or reach them. */
+  private @Nullable NodeClient destination(NodeClient client) {
+    try {
+      return client.cluster().nodes().stream()
+          .filter(node -> node.name().equals(to) && !node.http().isEmpty())
+          .findFirst()
+          .map(node -> new NodeClient(URI.create(node.http())))
+          .orElse(null);
+    } catch (IOException e) {
+      return null;
+    }
   }
 
   private MigrateRequest request() {

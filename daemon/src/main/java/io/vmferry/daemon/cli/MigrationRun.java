@@ -1,19 +1,28 @@
 package io.vmferry.daemon.cli;
 
 import io.vmferry.daemon.api.GuestLocation;
+import io.vmferry.daemon.api.GuestView;
 import io.vmferry.daemon.api.MigrationView;
 import io.vmferry.daemon.api.Problem;
 import io.vmferry.daemon.api.SummaryView;
+import io.vmferry.daemon.api.VmView;
 import io.vmferry.daemon.client.NodeClient;
 import io.vmferry.daemon.client.NodeUnreachableException;
 import io.vmferry.daemon.render.ProgressPrinter;
 import io.vmferry.daemon.render.SummaryText;
 import java.io.IOException;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.locks.LockSupport;
+import org.jspecify.annotations.Nullable;
 
 /** Follows a migration that a command started, to its end or to Ctrl-C. */
 final class MigrationRun {
+  // The standard guest reports five times a second on each vCPU.
+  private static final Duration VERDICT_LIMIT = Duration.ofSeconds(3);
+  private static final Duration LOOK_AGAIN = Duration.ofMillis(50);
+
   private final Console console;
   private final NodeClient client;
 
@@ -52,7 +61,42 @@ final class MigrationRun {
 
   /** Prints the figures of a completed migration, or says why there are none. */
   int report(MigrationView result) {
+    return report(result, null);
+  }
+
+  /**
+   * The same with the verdict of a guest that has arrived, if it is one that checks itself.
+   *
+   * @param destination the node it is on
+   */
+  int report(MigrationView result, @Nullable NodeClient destination) {
     SummaryView summary = result.summary();
+    String vm = result.vm();
+    GuestView guest =
+        summary == null || destination == null || vm == null ? null : verdict(destination, vm);
+    return print(result, summary == null || guest == null ? summary : summary.withGuest(guest));
+  }
+
+  /** What the guest says on the destination, or null if it says nothing in time. */
+  private static @Nullable GuestView verdict(NodeClient destination, String name) {
+    long deadline = System.nanoTime() + VERDICT_LIMIT.toNanos();
+    try {
+      while (true) {
+        VmView vm = destination.vm(name);
+        GuestView guest = vm.guest();
+        boolean speaks = guest != null && guest.running();
+        if (speaks || !vm.state().equals("running") || System.nanoTime() - deadline > 0) {
+          return speaks ? guest : null;
+        }
+        LockSupport.parkNanos(LOOK_AGAIN.toNanos());
+      }
+    } catch (IOException e) {
+      // The migration has ended well, and that is what the caller waits to hear.
+      return null;
+    }
+  }
+
+  private int print(MigrationView result, @Nullable SummaryView summary) {
     if (result.state().equals(MigrationView.COMPLETED) && summary != null) {
       List<String> lines = new ArrayList<>();
       lines.add(title(result));

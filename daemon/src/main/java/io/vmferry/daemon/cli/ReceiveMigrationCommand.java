@@ -38,6 +38,6 @@ final class ReceiveMigrationCommand implements Callable<Integer> {
     MigrationView started = client.receiveMigration(request);
     console.note(
         "Waiting at " + (started.url() == null ? request.receiverUrl() : started.url()) + " ...");
-    return run.report(run.follow(started));
+    return run.report(run.follow(started), client);
   }
 }

@@ -37,6 +37,9 @@ public final class SummaryText {
     if (summary.mismatches() != null) {
       add(lines, "mismatches", summary.mismatches().toString());
     }
+    if (summary.digestsMatch() == null && summary.memoryDigest() != null) {
+      add(lines, "memory digest", summary.memoryDigest() + ", compare it with the other side's");
+    }
     if (summary.digestsMatch() != null) {
       add(lines, "memory digests", summary.digestsMatch() ? "agree" : "DIFFER");
     }

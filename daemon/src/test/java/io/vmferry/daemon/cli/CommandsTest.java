@@ -24,7 +24,7 @@ class CommandsTest {
   private static final String VM =
       "{\"name\":\"a\",\"state\":\"running\",\"node\":\"n1\",\"hypervisor\":\"kvm\","
           + "\"memory_bytes\":268435456,\"cpus\":2,\"page_size\":\"4K\",\"guest\":{\"running\":true,"
-          + "\"iterations\":10,\"pages_verified\":20,\"mismatches\":0}}";
+          + "\"iterations\":10,\"pages_verified\":20,\"mismatches\":0,\"sweeps\":0}}";
   private static final String STARTED = "{\"id\":\"m-1\",\"vm\":\"a\",\"state\":\"running\"}";
   private static final String SUMMARY =
       "{\"mode\":\"precopy\",\"hypervisor\":\"kvm\",\"memory_bytes\":268435456,\"total_ms\":900.0,"
