@@ -7,6 +7,7 @@ import io.vmferry.daemon.api.MigrateRequest;
 import io.vmferry.daemon.api.ReceiveMigrationRequest;
 import io.vmferry.daemon.api.SendMigrationRequest;
 import java.util.Locale;
+import java.util.Set;
 import java.util.concurrent.CompletionStage;
 import java.util.function.Function;
 import java.util.function.Supplier;
@@ -25,6 +26,9 @@ import org.apache.pekko.http.javadsl.unmarshalling.Unmarshaller;
  * io.vmferry.daemon.api.Problem} as its body.
  */
 public final class Routes extends AllDirectives {
+  private static final Set<String> LOOPBACK_HOSTS =
+      Set.of("127.0.0.1", "localhost", "::1", "[::1]");
+
   private final NodeApi node;
 
   private Routes(NodeApi node) {
@@ -47,8 +51,31 @@ public final class Routes extends AllDirectives {
             handleExceptions(
                 exceptions,
                 () ->
-                    concat(
-                        health(), pathPrefix("v1", () -> concat(vms(), migrations(), cluster())))));
+                    localCallersOnly(
+                        () ->
+                            concat(
+                                health(),
+                                pathPrefix("v1", () -> concat(vms(), migrations(), cluster()))))));
+  }
+
+  /**
+   * A loopback port can be reached by any web page in a browser on this host: a page says where it
+   * is from in Origin, and one that made its own name resolve to loopback says that name in Host.
+   */
+  private Route localCallersOnly(Supplier<Route> inner) {
+    return optionalHeaderValueByName(
+        "Origin",
+        origin ->
+            extractHost(
+                host ->
+                    origin.isEmpty() && LOOPBACK_HOSTS.contains(host)
+                        ? inner.get()
+                        : complete(
+                            Answers.problem(
+                                403,
+                                "FOREIGN_ORIGIN",
+                                "This node takes no requests from web pages or under other names",
+                                "Ask http://127.0.0.1:<port>, without an Origin header"))));
   }
 
   private Route health() {

@@ -20,12 +20,15 @@ import io.vmferry.daemon.api.VmView;
 import io.vmferry.daemon.client.NodeClient;
 import io.vmferry.daemon.client.NodeException;
 import java.io.IOException;
+import java.net.InetAddress;
+import java.net.Socket;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpRequest.BodyPublishers;
 import java.net.http.HttpResponse;
 import java.net.http.HttpResponse.BodyHandlers;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
@@ -95,6 +98,40 @@ class RoutesTest {
                 .method(method, BodyPublishers.ofString(body))
                 .build(),
             BodyHandlers.ofString());
+  }
+
+  @Test
+  void aWebPageIsNotListenedTo() throws Exception {
+    NODE.asked.clear();
+
+    HttpResponse<String> answer =
+        HttpClient.newHttpClient()
+            .send(
+                HttpRequest.newBuilder(url.resolve("/v1/vms/a/boot"))
+                    .header("Origin", "http://127.0.0.1:" + url.getPort())
+                    .POST(BodyPublishers.noBody())
+                    .build(),
+                BodyHandlers.ofString());
+
+    assertEquals(403, answer.statusCode());
+    assertTrue(answer.body().contains("\"code\":\"FOREIGN_ORIGIN\""), answer.body());
+    assertEquals(List.of(), NODE.asked);
+  }
+
+  /** What DNS rebinding looks like here. */
+  @Test
+  void anotherNameIsNotListenedTo() throws Exception {
+    try (Socket socket = new Socket(InetAddress.getLoopbackAddress(), url.getPort())) {
+      socket
+          .getOutputStream()
+          .write(
+              "GET /v1/vms HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n"
+                  .getBytes(StandardCharsets.US_ASCII));
+
+      String answer = new String(socket.getInputStream().readAllBytes(), StandardCharsets.US_ASCII);
+
+      assertTrue(answer.startsWith("HTTP/1.1 403 "), answer);
+    }
   }
 
   @Test
