@@ -43,6 +43,10 @@ final class MigrationRun {
         CancelOnInterrupt.register(console, client, started.id(), printer)) {
       MigrationView result = client.follow(started.id(), printer::accept);
       interrupt.yieldIfInterrupted();
+      SummaryView summary = result.summary();
+      if (summary != null) {
+        printer.complete(summary);
+      }
       return result;
     } catch (NodeUnreachableException e) {
       throw new CommandFailure(

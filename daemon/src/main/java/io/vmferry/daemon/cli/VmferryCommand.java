@@ -102,6 +102,7 @@ final class VmferryCommand implements Runnable {
     CommandLine root =
         new CommandLine(new VmferryCommand(console))
             .addSubcommand(new DoctorCommand(console))
+            .addSubcommand(new QuickstartCommand(console))
             .addSubcommand(new NodeCommand(console))
             .addSubcommand(vm)
             .addSubcommand(new MigrateCommand(console))

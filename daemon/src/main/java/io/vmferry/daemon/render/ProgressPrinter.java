@@ -1,6 +1,7 @@
 package io.vmferry.daemon.render;
 
 import io.vmferry.daemon.api.ProgressView;
+import io.vmferry.daemon.api.SummaryView;
 import java.util.concurrent.TimeUnit;
 import java.util.function.LongSupplier;
 
@@ -53,6 +54,23 @@ public final class ProgressPrinter {
       terminal.out().println(ProgressText.line(progress));
     }
     terminal.out().flush();
+  }
+
+  /**
+   * Shows that the migration is complete, unless nothing was shown of it; nothing is shown after
+   * it.
+   */
+  public synchronized void complete(SummaryView summary) {
+    if (finished) {
+      return;
+    }
+    if (terminal.interactive()) {
+      terminal.out().print("\r" + ProgressText.done(summary, terminal.columns() - 1) + "\u001b[K");
+      lineOpen = true;
+    } else if (!lastPhase.isEmpty()) {
+      terminal.out().println(ProgressText.doneLine(summary));
+    }
+    finish();
   }
 
   /** Ends the line; nothing is shown after it. */

@@ -1,28 +1,50 @@
 package io.vmferry.daemon.render;
 
 import io.vmferry.daemon.api.ProgressView;
+import io.vmferry.daemon.api.SummaryView;
 import io.vmferry.daemon.units.Durations;
 import io.vmferry.daemon.units.Rates;
 import io.vmferry.daemon.units.Sizes;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 
 /** One progress event as text. */
 final class ProgressText {
   private static final int BAR_CELLS = 20;
+  // Nothing is left to send yet, but nothing is done either.
+  private static final Set<String> BEFORE = Set.of("queued", "connecting", "preparing");
 
   private ProgressText() {}
 
   /** Phase, bar and figures, cut to {@code columns}. */
   static String bar(ProgressView progress, int columns) {
-    int percent = percent(progress);
+    return bar(phase(progress), percent(progress), figures(progress), columns);
+  }
+
+  /** The full bar of a migration that is complete. */
+  static String done(SummaryView summary, int columns) {
+    return bar("done", 100, figures(summary), columns);
+  }
+
+  /** The same on a line of its own. */
+  static String doneLine(SummaryView summary) {
+    return "done: " + String.join(", ", figures(summary));
+  }
+
+  private static String bar(String phase, int percent, List<String> figures, int columns) {
     int filled = BAR_CELLS * percent / 100;
     String bar = "#".repeat(filled) + ".".repeat(BAR_CELLS - filled);
     String text =
-        String.format("%-12s [%s] %3d %%", phase(progress), bar, percent)
-            + "  "
-            + String.join("  ", figures(progress));
+        String.format("%-12s [%s] %3d %%", phase, bar, percent) + "  " + String.join("  ", figures);
     return text.length() <= columns ? text : text.substring(0, Math.max(0, columns));
+  }
+
+  private static List<String> figures(SummaryView summary) {
+    return List.of(
+        Sizes.format(summary.bytesSent()) + " sent",
+        "downtime " + Durations.formatMillis(summary.downtimeMs()),
+        "total " + Durations.formatMillis(summary.totalMs()));
   }
 
   /** Phase and figures on a line of its own. */
@@ -42,7 +64,7 @@ final class ProgressText {
 
   /** What is done of what there is: of this round in precopy, of all memory in postcopy. */
   private static int percent(ProgressView progress) {
-    if (progress.bytesTotal() <= 0) {
+    if (progress.bytesTotal() <= 0 || BEFORE.contains(progress.phase())) {
       return 0;
     }
     double left = Math.min(1.0, (double) progress.bytesLeft() / progress.bytesTotal());
@@ -65,7 +87,7 @@ final class ProgressText {
       figures.add(Sizes.format(progress.bytesLeft()) + " left");
       figures.add(progress.faultsServed() + " faults");
     }
-    if (progress.etaMs() != null) {
+    if (progress.etaMs() != null && progress.etaMs() > 0) {
       figures.add("ETA " + Durations.formatMillis(progress.etaMs()));
     }
     return figures;

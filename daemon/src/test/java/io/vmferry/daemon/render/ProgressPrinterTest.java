@@ -1,8 +1,10 @@
 package io.vmferry.daemon.render;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.vmferry.daemon.api.ProgressView;
+import io.vmferry.daemon.api.SummaryView;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.util.concurrent.TimeUnit;
@@ -95,6 +97,42 @@ class ProgressPrinterTest {
         new ProgressView("postcopy", 0, 256 * MIB, 192 * MIB, 64 * MIB, 0, 0, null, null, 1234));
 
     assertEquals("postcopy: 75 %, 192 MiB sent, 64 MiB left, 1234 faults\n", text.toString());
+  }
+
+  private static SummaryView summary() {
+    return new SummaryView(
+        "precopy", "kvm", 256 * MIB, 900, 30, 2, 300 * MIB, null, null, null, null, null, null,
+        null, true, null, null);
+  }
+
+  @Test
+  void aFullBarIsTheLastThatIsDrawn() {
+    ProgressPrinter printer = printer(true, 120);
+    printer.accept(precopy(1, 128));
+
+    printer.complete(summary());
+    printer.finish();
+
+    String last = text.toString().substring(text.toString().lastIndexOf('\r') + 1);
+    assertEquals(
+        "done         [####################] 100 %  300 MiB sent  downtime 30 ms  total 900 ms"
+            + "\u001b[K\n",
+        last);
+  }
+
+  @Test
+  void theEndIsALineElsewhereIfThereWasOneBefore() {
+    ProgressPrinter quiet = printer(false, 80);
+    quiet.complete(summary());
+    assertEquals("", text.toString());
+    ProgressPrinter printer = printer(false, 80);
+    printer.accept(precopy(1, 128));
+
+    printer.complete(summary());
+
+    assertTrue(
+        text.toString().endsWith("\ndone: 300 MiB sent, downtime 30 ms, total 900 ms\n"),
+        text::toString);
   }
 
   @Test
