@@ -19,8 +19,9 @@ import picocli.CommandLine.Option;
     name = "node",
     sortOptions = false,
     description = {
-      "Runs a node in the foreground: its VMs, its HTTP routes and its part of the cluster.",
-      "Prints one line when it is ready. TERM or Ctrl-C ends it, and the guests on it."
+      "Runs a node in the foreground: VMs, HTTP routes and a part of the cluster.",
+      "Prints one line when it is ready. TERM or Ctrl-C ends it (exit code 143 or 130), and the"
+          + " guests on it: move them away first."
     })
 final class NodeCommand implements Callable<Integer> {
   private final Console console;
@@ -51,8 +52,8 @@ final class NodeCommand implements Callable<Integer> {
       names = "--cluster",
       paramLabel = "HOST:PORT",
       description = {
-        "Where other nodes reach it; port 0 for a free port. Not encrypted yet: keep it on a",
-        "private network. Default: 127.0.0.1:8701."
+        "Where other nodes reach it; port 0 for a free port. Not encrypted:",
+        "keep it on a private network. Default: 127.0.0.1:8701."
       })
   private @Nullable String cluster;
 
@@ -60,7 +61,7 @@ final class NodeCommand implements Callable<Integer> {
       names = "--seed",
       paramLabel = "HOST:PORT",
       description =
-          "The --cluster address of a node to join; may be repeated. Default: begin a cluster.")
+          "The --cluster address of a node to join; repeatable. Default: none, begin one.")
   private List<String> seeds = List.of();
 
   @Option(

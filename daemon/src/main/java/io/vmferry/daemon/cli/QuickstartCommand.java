@@ -26,8 +26,8 @@ import picocli.CommandLine.Spec;
     name = "quickstart",
     sortOptions = false,
     description = {
-      "Starts two nodes on this host, boots a guest on one and migrates it to the other while it",
-      "writes memory; checks the guest's memory on both sides. Leaves nothing behind."
+      "Shows a migration: two nodes, a guest that checks its memory, and proof that it moved.",
+      "Starts both nodes on this host and ends them; leaves nothing behind."
     })
 final class QuickstartCommand implements Callable<Integer> {
   // Beside the guest's memory on both nodes: three JVMs.
@@ -41,8 +41,8 @@ final class QuickstartCommand implements Callable<Integer> {
       names = "--mode",
       paramLabel = "MODE",
       description = {
-        "${COMPLETION-CANDIDATES}: copy first, run first and fetch pages, or hand over the memory",
-        "itself. Default: precopy."
+        "${COMPLETION-CANDIDATES}: copy first, fetch pages",
+        "afterwards, or hand the memory itself over. Default: precopy."
       })
   private Mode mode = Mode.precopy;
 

@@ -7,6 +7,7 @@ import io.vmferry.actors.migration.MigrationPhase;
 import io.vmferry.actors.migration.MigrationProgress;
 import io.vmferry.actors.migration.MigrationSummary;
 import io.vmferry.actors.vm.FailureCode;
+import io.vmferry.actors.vm.GuestSource;
 import io.vmferry.actors.vm.LifeCycle;
 import io.vmferry.actors.vm.VmInfo;
 import io.vmferry.cluster.node.GuestStatus;
@@ -38,7 +39,9 @@ final class Views {
         vm.spec().memoryBytes(),
         vm.spec().cpus(),
         vm.spec().pageSize().label(),
-        guest(vm.guest(), vm.lifeCycle()),
+        vm.spec().guest() instanceof GuestSource.Standard
+            ? guest(vm.guest(), vm.lifeCycle())
+            : null,
         vm.migrationId(),
         vm.detail());
   }
