@@ -3,13 +3,13 @@ package io.vmferry.actors.migration;
 import io.vmferry.actors.machine.NotEnoughMemoryException;
 import io.vmferry.actors.vm.FailureCode;
 import io.vmferry.kvm.KvmUnavailableException;
-import io.vmferry.streams.transport.ReadTimeoutException;
+import io.vmferry.streams.transport.PeerStalledException;
+import io.vmferry.streams.transport.PeerUnreachableException;
+import io.vmferry.streams.wire.PeerRefusedException;
 import io.vmferry.streams.wire.ProtocolException;
 import java.io.EOFException;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.net.ConnectException;
-import java.net.UnknownHostException;
 import java.util.concurrent.CompletionException;
 
 /** Turns an exception of a migration step into a code and one sentence for the user. */
@@ -37,11 +37,11 @@ public final class Failures {
       return FailureCode.NO_HYPERVISOR;
     } else if (root instanceof PeerRefusedException) {
       return FailureCode.PEER_REFUSED;
-    } else if (root instanceof ReadTimeoutException) {
+    } else if (root instanceof PeerStalledException) {
       return FailureCode.PEER_SILENT;
     } else if (root instanceof ProtocolException) {
       return FailureCode.PROTOCOL_VIOLATION;
-    } else if (root instanceof ConnectException || root instanceof UnknownHostException) {
+    } else if (root instanceof PeerUnreachableException) {
       return FailureCode.PEER_UNREACHABLE;
     } else if (root instanceof IOException) {
       return FailureCode.PEER_LOST;

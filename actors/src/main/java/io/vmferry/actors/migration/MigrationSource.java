@@ -21,6 +21,7 @@ import io.vmferry.streams.transfer.RoundResult;
 import io.vmferry.streams.transfer.Throttle;
 import io.vmferry.streams.transport.Connection;
 import io.vmferry.streams.transport.MigrationUrl;
+import io.vmferry.streams.wire.PeerRefusedException;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.Iterator;

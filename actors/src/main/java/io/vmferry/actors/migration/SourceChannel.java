@@ -6,6 +6,7 @@ import io.vmferry.streams.transport.Connector;
 import io.vmferry.streams.transport.MigrationUrl;
 import io.vmferry.streams.wire.Command;
 import io.vmferry.streams.wire.ConnectionRole;
+import io.vmferry.streams.wire.PeerRefusedException;
 import io.vmferry.streams.wire.Request;
 import io.vmferry.streams.wire.Response;
 import io.vmferry.streams.wire.WireFormat;
@@ -31,7 +32,8 @@ final class SourceChannel implements AutoCloseable {
   private volatile boolean closed;
 
   /**
-   * @param answerTimeout how long the destination may take to answer a command
+   * @param answerTimeout how long the destination may take to answer a command, or take no byte of
+   *     one
    */
   SourceChannel(MigrationUrl url, Duration connectTimeout, Duration answerTimeout) {
     this.url = url;
@@ -98,6 +100,9 @@ final class SourceChannel implements AutoCloseable {
   Connection faultConnection() throws IOException {
     Connection fault = openWithRole(ConnectionRole.FAULT);
     fault.noDelay(true);
+    // A destination that fetches nothing by itself may be silent for as long as its guest faults
+    // on nothing.
+    fault.setReadTimeout(Duration.ZERO);
     return fault;
   }
 
@@ -124,6 +129,7 @@ final class SourceChannel implements AutoCloseable {
       throw new IOException("The connection was closed by this side.");
     }
     connection.setReadTimeout(answerTimeout);
+    connection.setWriteTimeout(answerTimeout);
     return connection;
   }
 

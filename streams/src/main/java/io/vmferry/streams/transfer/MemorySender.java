@@ -6,6 +6,7 @@ import io.vmferry.streams.pages.PageRun;
 import io.vmferry.streams.transport.Connection;
 import io.vmferry.streams.wire.Command;
 import io.vmferry.streams.wire.MemoryRangeTable;
+import io.vmferry.streams.wire.PeerRefusedException;
 import io.vmferry.streams.wire.ProtocolException;
 import io.vmferry.streams.wire.Request;
 import io.vmferry.streams.wire.Response;
@@ -65,7 +66,8 @@ final class MemorySender {
    * Sends one chunk and waits until the destination has it.
    *
    * @return false if the round was stopped before; nothing was sent then
-   * @throws ProtocolException if the destination refuses it or answers with anything else
+   * @throws PeerRefusedException if the destination refuses it
+   * @throws ProtocolException if it answers with anything but ok
    * @throws IOException if the connection fails
    */
   boolean send(Chunk chunk) throws IOException {
@@ -82,7 +84,7 @@ final class MemorySender {
       add(run);
     }
     flush();
-    awaitAnswer(chunk);
+    awaitAnswer();
     return true;
   }
 
@@ -136,7 +138,7 @@ final class MemorySender {
     return broken;
   }
 
-  private void awaitAnswer(Chunk chunk) throws IOException {
+  private void awaitAnswer() throws IOException {
     connection.readFully(answer.clear());
     Response response;
     try {
@@ -145,10 +147,7 @@ final class MemorySender {
       throw e.atOffset(connection.bytesRead());
     }
     if (!response.isOk()) {
-      throw new ProtocolException(
-              "ok to a Memory of " + chunk.runs().size() + " ranges, " + chunk.bytes() + " bytes",
-              "status " + response.status() + " from " + connection.describe())
-          .atOffset(connection.bytesRead());
+      throw new PeerRefusedException(Command.MEMORY);
     }
   }
 }

@@ -103,8 +103,9 @@ public final class PrecopySender {
    * @param progress told the bytes of each write, from the connections' threads
    * @return the sums of what was acknowledged. Fails with the abort's cause; with {@link
    *     CancellationException} if the switch was shut down; with {@link
-   *     io.vmferry.streams.wire.ProtocolException} if the destination refuses a chunk or breaks the
-   *     protocol; with another {@link java.io.IOException} if a connection fails
+   *     io.vmferry.streams.wire.PeerRefusedException} if the destination refuses a chunk; with
+   *     {@link io.vmferry.streams.wire.ProtocolException} if it breaks the protocol; with another
+   *     {@link java.io.IOException} if a connection fails
    */
   public CompletionStage<RoundResult> sendRound(
       Source<PageRun, NotUsed> runs,

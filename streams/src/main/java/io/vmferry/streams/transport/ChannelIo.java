@@ -211,8 +211,8 @@ final class ChannelIo<C extends ByteChannel & GatheringByteChannel> {
     IOException reason = stalled;
     if (reason != null) {
       // A fresh exception: reader and writer may both report it.
-      return reason instanceof ReadTimeoutException
-          ? new ReadTimeoutException(reason.getMessage(), e)
+      return reason instanceof PeerStalledException
+          ? new PeerStalledException(reason.getMessage(), e)
           : new TransportException(reason.getMessage(), e);
     }
     if (e instanceof EOFException || e instanceof ProtocolException) {
@@ -272,9 +272,9 @@ final class ChannelIo<C extends ByteChannel & GatheringByteChannel> {
     boolean read = seenRead.stalled(readTicket.getAcquire(), now, readTimeoutNanos);
     boolean write = seenWrite.stalled(writeTicket.getAcquire(), now, writeTimeoutNanos);
     if (read) {
-      end(new ReadTimeoutException(text("nothing came from the peer", readTimeoutNanos), null));
+      end(new PeerStalledException(text("nothing came from the peer", readTimeoutNanos), null));
     } else if (write) {
-      end(new TransportException(text("the peer took nothing", writeTimeoutNanos), null));
+      end(new PeerStalledException(text("the peer took nothing", writeTimeoutNanos), null));
     }
     return !open;
   }

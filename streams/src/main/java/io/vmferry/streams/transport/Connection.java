@@ -20,7 +20,7 @@ public interface Connection extends AutoCloseable {
    * Fills the rest of the buffer.
    *
    * @throws java.io.EOFException if the peer closes first
-   * @throws ReadTimeoutException if the read timeout passes; the connection is closed then
+   * @throws PeerStalledException if the read timeout passes; the connection is closed then
    * @throws IOException if the connection fails or is closed by this side
    */
   void readFully(ByteBuffer into) throws IOException;
@@ -30,7 +30,7 @@ public interface Connection extends AutoCloseable {
    *
    * @return false if the peer closed before the first byte; the buffer is untouched then
    * @throws java.io.EOFException if the peer closes after some of the bytes
-   * @throws ReadTimeoutException if the read timeout passes; the connection is closed then
+   * @throws PeerStalledException if the read timeout passes; the connection is closed then
    * @throws IOException if the connection fails or is closed by this side
    */
   boolean readFullyOrEof(ByteBuffer into) throws IOException;
@@ -68,6 +68,13 @@ public interface Connection extends AutoCloseable {
    * least 10 ms. Counted for the whole call up to 64 KiB, from the last bytes for larger buffers.
    */
   void setReadTimeout(Duration timeout);
+
+  /**
+   * How long the peer may take no byte of a write; zero is for ever. The default is two minutes on
+   * TCP, where it stands in for TCP_USER_TIMEOUT, and none on UNIX sockets, whose peer is a process
+   * of this host. A timeout closes the connection, and may come late like that of a read.
+   */
+  void setWriteTimeout(Duration timeout);
 
   /** TCP: send small writes at once (on) or let the kernel gather them (off, the default). */
   void noDelay(boolean on) throws IOException;

@@ -46,18 +46,18 @@ public final class Connector {
             case Errno.EACCES -> "no permission to use the socket";
             default -> String.valueOf(e.getMessage());
           };
-      throw new TransportException("Cannot connect to " + url + ": " + reason, e);
+      throw new PeerUnreachableException("Cannot connect to " + url + ": " + reason, e);
     }
   }
 
   private static Connection tcp(MigrationUrl.Tcp url, Duration timeout) throws IOException {
     if (url.port() == 0) {
-      throw new TransportException(
+      throw new PeerUnreachableException(
           "Cannot connect to " + url + ": port 0 is for listening only", null);
     }
     InetAddress[] hosts = Hosts.resolve(url);
     long start = System.nanoTime();
-    TransportException failure = null;
+    PeerUnreachableException failure = null;
     for (int i = 0; i < hosts.length; i++) {
       long leftMillis = timeout.toMillis() - (System.nanoTime() - start) / 1_000_000;
       // Every address gets its share of what is left, so that one silent address does not eat it
@@ -68,14 +68,16 @@ public final class Connector {
       } catch (ClosedByInterruptException e) {
         throw new TransportException("Connecting to " + url + " was interrupted", e);
       } catch (IOException e) {
-        TransportException next = explained(url, timeout, e);
+        PeerUnreachableException next = explained(url, timeout, e);
         if (failure != null) {
           next.addSuppressed(failure);
         }
         failure = next;
       }
     }
-    throw failure == null ? new TransportException("Cannot connect to " + url, null) : failure;
+    throw failure == null
+        ? new PeerUnreachableException("Cannot connect to " + url, null)
+        : failure;
   }
 
   private static SocketChannel open(InetSocketAddress address, long timeoutMillis)
@@ -91,7 +93,8 @@ public final class Connector {
     }
   }
 
-  private static TransportException explained(MigrationUrl url, Duration timeout, IOException e) {
+  private static PeerUnreachableException explained(
+      MigrationUrl url, Duration timeout, IOException e) {
     String reason;
     if (e instanceof SocketTimeoutException) {
       reason =
@@ -104,6 +107,6 @@ public final class Connector {
     } else {
       reason = String.valueOf(e.getMessage());
     }
-    return new TransportException("Cannot connect to " + url + ": " + reason, e);
+    return new PeerUnreachableException("Cannot connect to " + url + ": " + reason, e);
   }
 }

@@ -7,11 +7,11 @@ import java.net.UnknownHostException;
 final class Hosts {
   private Hosts() {}
 
-  static InetAddress[] resolve(MigrationUrl.Tcp url) throws TransportException {
+  static InetAddress[] resolve(MigrationUrl.Tcp url) throws PeerUnreachableException {
     try {
       return InetAddress.getAllByName(url.host());
     } catch (UnknownHostException e) {
-      throw new TransportException(
+      throw new PeerUnreachableException(
           "Host '"
               + url.host()
               + "' of "

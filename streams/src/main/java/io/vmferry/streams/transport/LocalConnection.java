@@ -79,6 +79,11 @@ public final class LocalConnection implements Connection {
     io.setReadTimeout(timeout);
   }
 
+  @Override
+  public void setWriteTimeout(Duration timeout) {
+    io.setWriteTimeout(timeout);
+  }
+
   /** Does nothing: a UNIX socket never waits for more to send. */
   @Override
   public void noDelay(boolean on) {}

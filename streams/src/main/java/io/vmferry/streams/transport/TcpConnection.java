@@ -96,7 +96,8 @@ public final class TcpConnection implements Connection {
   }
 
   /** How long a write may wait for the peer to take anything; zero is for ever, default 2 min. */
-  void setWriteTimeout(Duration timeout) {
+  @Override
+  public void setWriteTimeout(Duration timeout) {
     io.setWriteTimeout(timeout);
   }
 

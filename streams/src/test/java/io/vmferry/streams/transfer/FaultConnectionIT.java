@@ -17,7 +17,7 @@ import io.vmferry.kvm.uffd.Uffd;
 import io.vmferry.streams.pages.GuestPages;
 import io.vmferry.streams.pages.PresentBitmap;
 import io.vmferry.streams.transport.Connection;
-import io.vmferry.streams.transport.ReadTimeoutException;
+import io.vmferry.streams.transport.PeerStalledException;
 import io.vmferry.streams.wire.MemoryRange;
 import io.vmferry.streams.wire.ProtocolException;
 import io.vmferry.streams.wire.Request;
@@ -173,7 +173,7 @@ class FaultConnectionIT {
   void aSourceThatNeverAnswersIsATimeout() throws Exception {
     pair.destination().setReadTimeout(Duration.ofMillis(200));
 
-    failure(ReadTimeoutException.class, faults(pair.destination()).start("receiving", true));
+    failure(PeerStalledException.class, faults(pair.destination()).start("receiving", true));
   }
 
   @Test

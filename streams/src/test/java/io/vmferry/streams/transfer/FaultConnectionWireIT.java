@@ -11,7 +11,7 @@ import io.vmferry.kvm.memory.GuestMemory;
 import io.vmferry.kvm.memory.MemoryDigest;
 import io.vmferry.streams.pages.GuestPages;
 import io.vmferry.streams.pages.PresentBitmap;
-import io.vmferry.streams.transport.ReadTimeoutException;
+import io.vmferry.streams.transport.PeerStalledException;
 import io.vmferry.streams.wire.Command;
 import io.vmferry.streams.wire.MemoryRange;
 import io.vmferry.streams.wire.ProtocolException;
@@ -118,7 +118,7 @@ class FaultConnectionWireIT {
       answer(page);
     }
 
-    ReadTimeoutException timeout = failure(ReadTimeoutException.class, failed);
+    PeerStalledException timeout = failure(PeerStalledException.class, failed);
 
     assertTrue(timeout.getMessage().contains("nothing came from the peer"), timeout.getMessage());
     assertEquals(3, present.count());

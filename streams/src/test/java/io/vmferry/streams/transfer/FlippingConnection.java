@@ -60,6 +60,11 @@ final class FlippingConnection implements Connection {
   }
 
   @Override
+  public void setWriteTimeout(Duration timeout) {
+    connection.setWriteTimeout(timeout);
+  }
+
+  @Override
   public void noDelay(boolean on) throws IOException {
     connection.noDelay(on);
   }

@@ -203,9 +203,9 @@ class TcpConnectionIT {
     there.setReadTimeout(Duration.ofMillis(200));
     long begin = System.nanoTime();
 
-    ReadTimeoutException e =
+    PeerStalledException e =
         assertThrows(
-            ReadTimeoutException.class, () -> there.readFully(ByteBuffer.allocateDirect(16)));
+            PeerStalledException.class, () -> there.readFully(ByteBuffer.allocateDirect(16)));
 
     long millis = (System.nanoTime() - begin) / 1_000_000;
     assertTrue(millis >= 190 && millis < 5_000, millis + " ms");
@@ -226,7 +226,7 @@ class TcpConnectionIT {
               return null;
             });
 
-    assertThrows(ReadTimeoutException.class, () -> there.readFully(ByteBuffer.allocate(1000)));
+    assertThrows(PeerStalledException.class, () -> there.readFully(ByteBuffer.allocate(1000)));
 
     drip.cancel(true);
   }
@@ -240,7 +240,7 @@ class TcpConnectionIT {
 
     there.setReadTimeout(Duration.ofMillis(100));
 
-    assertTrue(failure(read) instanceof ReadTimeoutException);
+    assertTrue(failure(read) instanceof PeerStalledException);
   }
 
   @Test
@@ -259,9 +259,9 @@ class TcpConnectionIT {
 
   @Test
   void aPeerThatTakesNothingEndsAWrite() throws Exception {
-    ((TcpConnection) here).setWriteTimeout(Duration.ofMillis(300));
+    here.setWriteTimeout(Duration.ofMillis(300));
 
-    TransportException e = assertThrows(TransportException.class, () -> writeForEver(here));
+    PeerStalledException e = assertThrows(PeerStalledException.class, () -> writeForEver(here));
 
     assertTrue(e.getMessage().endsWith("the peer took nothing for 0.3 s"), e.getMessage());
   }

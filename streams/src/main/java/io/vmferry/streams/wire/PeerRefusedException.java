@@ -1,13 +1,13 @@
-package io.vmferry.actors.migration;
+package io.vmferry.streams.wire;
 
-import io.vmferry.streams.wire.Command;
 import java.io.IOException;
 
 /** The destination answered a command with an error: it gives up, and says no more than that. */
-final class PeerRefusedException extends IOException {
+public final class PeerRefusedException extends IOException {
   private static final long serialVersionUID = 1L;
 
-  PeerRefusedException(Command command) {
+  /** A refusal of that command. */
+  public PeerRefusedException(Command command) {
     super(
         "The destination refused "
             + command

@@ -1,0 +1,16 @@
+package io.vmferry.streams.transport;
+
+import java.io.IOException;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The peer sent nothing for the read timeout, or took nothing for the write timeout; the connection
+ * is closed.
+ */
+public final class PeerStalledException extends IOException {
+  private static final long serialVersionUID = 1L;
+
+  PeerStalledException(@Nullable String message, @Nullable Throwable cause) {
+    super(message, cause);
+  }
+}
