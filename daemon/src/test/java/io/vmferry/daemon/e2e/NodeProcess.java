@@ -1,0 +1,127 @@
+package io.vmferry.daemon.e2e;
+
+import io.vmferry.daemon.client.NodeClient;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.net.URI;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.TimeUnit;
+
+/** A node daemon in a JVM of its own, on loopback ports that were free. */
+final class NodeProcess implements AutoCloseable {
+  private static final long START_SECONDS = 120;
+  private static final long STOP_SECONDS = 60;
+
+  private final String name;
+  private final Process process;
+  private final NodeClient client;
+  private final String cluster;
+  private final Path log;
+
+  private NodeProcess(String name, Process process, URI http, String cluster, Path log) {
+    this.name = name;
+    this.process = process;
+    this.client = new NodeClient(http);
+    this.cluster = cluster;
+    this.log = log;
+  }
+
+  /**
+   * Starts a node; {@link #awaitReady} waits for it.
+   *
+   * @param directory for its data and its output
+   * @param seed a node to join, or none for the first of a cluster
+   * @param properties system properties, {@code key=value}
+   */
+  static NodeProcess start(
+      String name, Path directory, List<NodeProcess> seed, String... properties)
+      throws IOException {
+    int http = freePort();
+    String cluster = "127.0.0.1:" + freePort();
+    List<String> line = new ArrayList<>();
+    line.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+    line.add("-Xmx256m");
+    line.add("-XX:+UseSerialGC");
+    line.add("-XX:TieredStopAtLevel=1");
+    for (String property : properties) {
+      line.add("-D" + property);
+    }
+    line.addAll(
+        List.of(
+            "-cp",
+            System.getProperty("java.class.path"),
+            "io.vmferry.daemon.cli.Main",
+            "node",
+            "--name",
+            name,
+            "--http",
+            "127.0.0.1:" + http,
+            "--cluster",
+            cluster,
+            "--data",
+            Files.createDirectories(directory.resolve(name)).toString()));
+    seed.forEach(node -> line.addAll(List.of("--seed", node.cluster)));
+    Path log = directory.resolve(name + ".log");
+    Process process =
+        new ProcessBuilder(line).redirectErrorStream(true).redirectOutput(log.toFile()).start();
+    return new NodeProcess(name, process, URI.create("http://127.0.0.1:" + http), cluster, log);
+  }
+
+  private static int freePort() throws IOException {
+    try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+      return socket.getLocalPort();
+    }
+  }
+
+  /** Waits until the node takes requests. */
+  NodeProcess awaitReady() throws IOException, InterruptedException {
+    Patience.until(
+        START_SECONDS,
+        () -> {
+          if (!process.isAlive()) {
+            throw new AssertionError("node " + name + " ended:\n" + log());
+          }
+          return client.isReady();
+        },
+        () -> "node " + name + " is not ready:\n" + log());
+    return this;
+  }
+
+  String name() {
+    return name;
+  }
+
+  NodeClient client() {
+    return client;
+  }
+
+  String log() {
+    try {
+      return Files.readString(log);
+    } catch (IOException e) {
+      return e.toString();
+    }
+  }
+
+  /** Ends the process as a power cut would. */
+  void kill() {
+    process.destroyForcibly().onExit().join();
+  }
+
+  /** Asks the process to end, and waits. */
+  @Override
+  public void close() {
+    process.destroy();
+    try {
+      process.onExit().orTimeout(STOP_SECONDS, TimeUnit.SECONDS).join();
+    } catch (CompletionException e) {
+      kill();
+      throw new AssertionError("node " + name + " did not stop within a minute:\n" + log(), e);
+    }
+  }
+}
