@@ -67,6 +67,17 @@ class VmHostIT {
   }
 
   @Test
+  void aGuestWithoutALimitReportsAllTheSame() {
+    host.create(spec("busy", 2, 32 * MIB, PageSize.KIB_4, new GuestSource.Standard(2 * MIB, 0)));
+    host.change("busy", VmHost.Change.BOOT);
+
+    VmInfo info = host.awaitSweeps("busy", 20);
+
+    assertEquals(0, info.guest().mismatches(), info::toString);
+    host.delete("busy");
+  }
+
+  @Test
   void anIdleGuestBeats() {
     host.create(spec("idle", 2, 16 * MIB, PageSize.KIB_4, new GuestSource.Idle()));
     host.change("idle", VmHost.Change.BOOT);

@@ -39,6 +39,10 @@ final class CpuBlock {
 
   static final int RANGE_BYTES = 16;
   static final int RANGES_END = RANGES + 2 * RANGE_BYTES;
+
+  /** What the timer's counter was at the last look, when the guest is not paced. */
+  static final int LAST_COUNT = RANGES_END;
+
   static final int LINE = 256;
   static final int STACK_TOP = GuestLayout.CPU_BLOCK_BYTES;
 

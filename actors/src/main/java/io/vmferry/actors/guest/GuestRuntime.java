@@ -45,6 +45,10 @@ final class GuestRuntime {
   private static final int LVT_LINT0 = 0x350 - 0xB0;
   private static final int INITIAL_COUNT = 0x380 - 0xB0;
   private static final int DIVIDE = 0x3E0 - 0xB0;
+
+  /** The timer's counter, as an offset from R15: runs down, and begins anew with each tick. */
+  static final int CURRENT_COUNT = 0x390 - 0xB0;
+
   private static final int APIC_ENABLE = 0x100;
   private static final int LVT_MASKED = 0x1_0000;
   private static final int LVT_PERIODIC = 0x2_0000;
