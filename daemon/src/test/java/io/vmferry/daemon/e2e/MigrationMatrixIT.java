@@ -97,8 +97,8 @@ class MigrationMatrixIT {
 
     for (int i = 0; i < 20; i++) {
       boolean there = i % 2 == 0;
-      NodeProcess from = there ? nodes.source() : nodes.destination();
-      NodeProcess to = there ? nodes.destination() : nodes.source();
+      NodeJvm from = there ? nodes.source() : nodes.destination();
+      NodeJvm to = there ? nodes.destination() : nodes.source();
       String mode = i % 4 < 2 ? "precopy" : "postcopy";
       MigrationView started =
           from.client()

@@ -25,19 +25,19 @@ final class TwoNodes implements AutoCloseable {
   static final Duration LIMIT = Duration.ofMinutes(2);
   private static final long PATIENCE_SECONDS = 120;
 
-  private final NodeProcess source;
-  private final NodeProcess destination;
+  private final NodeJvm source;
+  private final NodeJvm destination;
 
-  private TwoNodes(NodeProcess source, NodeProcess destination) {
+  private TwoNodes(NodeJvm source, NodeJvm destination) {
     this.source = source;
     this.destination = destination;
   }
 
   static TwoNodes start(Path directory, String... properties)
       throws IOException, InterruptedException {
-    NodeProcess first = NodeProcess.start("north", directory, List.of(), properties);
+    NodeJvm first = NodeJvm.start("north", directory, List.of(), properties);
     try {
-      NodeProcess second = NodeProcess.start("south", directory, List.of(first), properties);
+      NodeJvm second = NodeJvm.start("south", directory, List.of(first), properties);
       TwoNodes nodes = new TwoNodes(first, second);
       try {
         first.awaitReady();
@@ -63,11 +63,11 @@ final class TwoNodes implements AutoCloseable {
         () -> "the nodes do not see each other:\n" + source.log() + destination.log());
   }
 
-  NodeProcess source() {
+  NodeJvm source() {
     return source;
   }
 
-  NodeProcess destination() {
+  NodeJvm destination() {
     return destination;
   }
 
@@ -85,7 +85,7 @@ final class TwoNodes implements AutoCloseable {
   }
 
   /** Waits until the guest has gone twice over its working set from now on; it has no mismatch. */
-  VmView awaitProgress(NodeProcess node, String name) throws IOException, InterruptedException {
+  VmView awaitProgress(NodeJvm node, String name) throws IOException, InterruptedException {
     long pages = 2 * 4 * MIB / 4096;
     long wanted = iterations(node.client(), name) + pages;
     Patience.until(
@@ -101,14 +101,14 @@ final class TwoNodes implements AutoCloseable {
   }
 
   /** The guest runs on this node, whole. */
-  void assertRunsOn(NodeProcess node, String name) throws IOException, InterruptedException {
+  void assertRunsOn(NodeJvm node, String name) throws IOException, InterruptedException {
     VmView vm = awaitProgress(node, name);
     assertEquals("running", vm.state());
     assertEquals(0, Objects.requireNonNull(vm.guest()).mismatches(), vm::toString);
   }
 
   /** This node has no guest of that name, or soon has none. */
-  void assertAbsent(NodeProcess node, String name) throws IOException, InterruptedException {
+  void assertAbsent(NodeJvm node, String name) throws IOException, InterruptedException {
     Patience.until(
         PATIENCE_SECONDS,
         () -> node.client().listVms().vms().stream().noneMatch(vm -> vm.name().equals(name)),
@@ -148,7 +148,7 @@ final class TwoNodes implements AutoCloseable {
     return ending(destination, started);
   }
 
-  private static MigrationView ending(NodeProcess node, MigrationView started) throws IOException {
+  private static MigrationView ending(NodeJvm node, MigrationView started) throws IOException {
     MigrationView view = node.client().awaitFinal(started.id(), LIMIT);
     Assertions.assertTrue(view.isFinal(), () -> "no end: " + view + "\n" + node.log());
     return view;
@@ -165,7 +165,7 @@ final class TwoNodes implements AutoCloseable {
 
   /** Deletes a guest wherever it is. */
   void delete(String name) throws IOException {
-    for (NodeProcess node : List.of(source, destination)) {
+    for (NodeJvm node : List.of(source, destination)) {
       try {
         node.client().deleteVm(name);
       } catch (NodeException e) {

@@ -13,7 +13,7 @@ import java.util.concurrent.CompletionException;
 import java.util.concurrent.TimeUnit;
 
 /** A node daemon in a JVM of its own, on loopback ports that were free. */
-final class NodeProcess implements AutoCloseable {
+final class NodeJvm implements AutoCloseable {
   private static final long START_SECONDS = 120;
   private static final long STOP_SECONDS = 60;
 
@@ -23,7 +23,7 @@ final class NodeProcess implements AutoCloseable {
   private final String cluster;
   private final Path log;
 
-  private NodeProcess(String name, Process process, URI http, String cluster, Path log) {
+  private NodeJvm(String name, Process process, URI http, String cluster, Path log) {
     this.name = name;
     this.process = process;
     this.client = new NodeClient(http);
@@ -38,8 +38,7 @@ final class NodeProcess implements AutoCloseable {
    * @param seed a node to join, or none for the first of a cluster
    * @param properties system properties, {@code key=value}
    */
-  static NodeProcess start(
-      String name, Path directory, List<NodeProcess> seed, String... properties)
+  static NodeJvm start(String name, Path directory, List<NodeJvm> seed, String... properties)
       throws IOException {
     int http = freePort();
     String cluster = "127.0.0.1:" + freePort();
@@ -69,7 +68,7 @@ final class NodeProcess implements AutoCloseable {
     Path log = directory.resolve(name + ".log");
     Process process =
         new ProcessBuilder(line).redirectErrorStream(true).redirectOutput(log.toFile()).start();
-    return new NodeProcess(name, process, URI.create("http://127.0.0.1:" + http), cluster, log);
+    return new NodeJvm(name, process, URI.create("http://127.0.0.1:" + http), cluster, log);
   }
 
   private static int freePort() throws IOException {
@@ -79,7 +78,7 @@ final class NodeProcess implements AutoCloseable {
   }
 
   /** Waits until the node takes requests. */
-  NodeProcess awaitReady() throws IOException, InterruptedException {
+  NodeJvm awaitReady() throws IOException, InterruptedException {
     Patience.until(
         START_SECONDS,
         () -> {
