@@ -579,9 +579,12 @@ public final class MigrationDestination {
             "The guest is here and waits for pages that only the source has: "
                 + Failures.sentence(cause),
             GuestLocation.DESTINATION));
-    tellVm(new Vm.SessionEnded(Vm.Outcome.STAYS_RUNNING));
+    tellVm(new Vm.SessionEnded(Vm.Outcome.INCOMPLETE));
     return Behaviors.receive(Command.class)
         .onMessage(VmGone.class, m -> Behaviors.stopped())
+        .onMessage(
+            FromVm.class,
+            m -> m.reply() instanceof Vm.Discarding ? Behaviors.stopped() : Behaviors.same())
         .onAnyMessage(m -> Behaviors.same())
         .onSignal(PostStop.class, s -> onStop())
         .build();

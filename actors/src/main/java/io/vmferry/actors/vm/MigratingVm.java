@@ -214,6 +214,7 @@ final class MigratingVm {
     return switch (outcome) {
       case STAYS -> vm.takeBack(ranBefore && paused, ranBefore);
       case STAYS_RUNNING -> vm.takeBack(false, true);
+      case INCOMPLETE -> vm.incomplete();
       case STAYS_PAUSED -> vm.takeBack(false, false);
       case DISCARDED -> vm.discard();
       case MOVED -> vm.givenAway(LifeCycle.HANDED_OVER);

@@ -110,6 +110,8 @@ public final class Vm {
     STAYS,
     /** It arrived, and runs here. */
     STAYS_RUNNING,
+    /** Here, but pages are missing that no longer come. */
+    INCOMPLETE,
     /** It arrived, and waits here for a resume. */
     STAYS_PAUSED,
     /** It had arrived, and shall not run here. */
@@ -125,6 +127,12 @@ public final class Vm {
 
   /** The guest that arrives has its actor; the first reply to {@link #arrive}. */
   public record Arriving(ActorRef<Command> vm) implements SessionReply {}
+
+  /**
+   * The guest, which waits for pages that do not come, is being deleted: nothing may keep its vCPUs
+   * waiting any more.
+   */
+  public record Discarding() implements SessionReply {}
 
   /** Every region logs. */
   public record DirtyLogStarted() implements SessionReply {}
@@ -211,6 +219,7 @@ public final class Vm {
   private final Executor blocking;
   private final VcpuGroup vcpus = new VcpuGroup();
   private final List<ActorRef<MemoryRegion.Command>> regions = new ArrayList<>();
+  private @Nullable ActorRef<SessionReply> arrival;
   private @Nullable String migrationId;
   private @Nullable String detail;
 
@@ -248,6 +257,7 @@ public final class Vm {
     return Behaviors.setup(
         context -> {
           Vm vm = new Vm(context, spec, machine);
+          vm.arrival = replyTo;
           replyTo.tell(new Arriving(context.getSelf()));
           vm.migrationId = migrationId;
           vm.spawnVcpus(new VcpuStart.Restore(state.vcpus()));
@@ -406,6 +416,25 @@ public final class Vm {
   /** A guest that arrived and was not wanted: its threads end, and this actor with them. */
   Behavior<Command> discard() {
     return delete(new Delete(context.getSystem().ignoreRef()));
+  }
+
+  /**
+   * The guest is here and lacks pages that no longer come. Its vCPUs wait, or will: no kick brings
+   * them out before the session gives up the missing pages, so that all it takes is its end.
+   */
+  Behavior<Command> incomplete() {
+    return receive(LifeCycle.MIGRATING)
+        .onMessage(Delete.class, this::deleteIncomplete)
+        .onAnyMessage(m -> refuse(LifeCycle.MIGRATING, m))
+        .build();
+  }
+
+  private Behavior<Command> deleteIncomplete(Delete request) {
+    ActorRef<SessionReply> session = arrival;
+    if (session != null) {
+      session.tell(new Discarding());
+    }
+    return delete(request);
   }
 
   /** The guest is elsewhere, or may be: only its memory is kept, until this actor is deleted. */

@@ -237,6 +237,10 @@ class FailureIT {
         org.junit.jupiter.api.Assertions.assertThrows(
             NodeException.class, () -> nodes.source().client().resume(GUEST));
     assertEquals("WRONG_STATE", refused.problem().code());
+    // Its vCPUs wait for pages; deleting it must end them all the same.
+    assertEquals("migrating", nodes.destination().client().vm(GUEST).state());
+    nodes.delete(GUEST);
+    nodes.assertAbsent(nodes.destination(), GUEST);
   }
 
   @Test
