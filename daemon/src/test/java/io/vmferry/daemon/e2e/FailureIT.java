@@ -226,7 +226,7 @@ class FailureIT {
     nodes.boot(GUEST, 2);
     MigrationView receiving = nodes.receive("postcopy");
     try (WireProxy proxy =
-        new WireProxy(receiving.url(), Trap.at(Command.PAGE_FAULT, 200, Action.CUT))) {
+        new WireProxy(receiving.url(), Trap.at(Command.PAGE_FAULT, 8000, Action.CUT))) {
       MigrationView departure = nodes.departure(nodes.send(GUEST, proxy.url(), "postcopy"));
 
       assertLocation(GuestLocation.DESTINATION, departure);

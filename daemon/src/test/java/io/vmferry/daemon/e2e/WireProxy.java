@@ -32,7 +32,7 @@ final class WireProxy implements AutoCloseable {
   enum Action {
     /** The frame and what follows on its connection wait for {@link #release}. */
     HOLD,
-    /** Every connection is closed instead. */
+    /** Every connection is closed instead; for a page, only the one it comes on. */
     CUT,
     /** The frame goes on; every connection is closed in place of its answer. */
     LOSE_ANSWER,
@@ -257,7 +257,12 @@ final class WireProxy implements AutoCloseable {
           released.await();
         }
         case CUT -> {
-          cutAll();
+          if (command == Command.PAGE_FAULT) {
+            source.close();
+            destination.close();
+          } else {
+            cutAll();
+          }
           sprung.countDown();
           return false;
         }
