@@ -11,7 +11,10 @@ public final class FakeScript {
   /** A source stays in precopy until this is false again. */
   public volatile boolean hold;
 
-  /** A source or destination that changes hands says POSTCOPY and stays there until false. */
+  /** A destination that was handed the guest does not answer until this is false again. */
+  public volatile boolean holdAnswer;
+
+  /** A source whose guest was handed over says POSTCOPY and stays there until false. */
   public volatile boolean holdAfterHandover;
 
   /** Starts are not answered. */

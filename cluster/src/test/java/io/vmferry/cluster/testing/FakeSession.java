@@ -180,6 +180,9 @@ final class FakeSession implements Closeable {
         fail(FailureCode.CANCELLED, "The migration was given up.", GuestLocation.SOURCE);
         return;
       }
+      while (script.holdAnswer) {
+        lines.expectNothing();
+      }
       handedOver = true;
       guests.put(vm, LifeCycle.RUNNING, id);
       lines.write("RESUMED");

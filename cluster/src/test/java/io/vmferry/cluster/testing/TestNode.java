@@ -17,35 +17,6 @@ import org.apache.pekko.actor.typed.javadsl.Behaviors;
 
 /** A node of a real cluster on loopback, with a pretended VM host. */
 public final class TestNode implements AutoCloseable {
-  private static final String QUICK =
-      """
-      vmferry.cluster {
-        refresh-interval = 100ms
-        publish-interval = 300ms
-        stale-after = 2s
-        host-timeout = 2s
-        survey-timeout = 2s
-        start-timeout = 3s
-        settle-timeout = 8s
-        cleanup-timeout = 1s
-        redeliver-interval = 300ms
-        follow-interval = 300ms
-      }
-      pekko.cluster {
-        failure-detector.heartbeat-interval = 200ms
-        failure-detector.acceptable-heartbeat-pause = 2s
-        split-brain-resolver.stable-after = 1s
-        gossip-interval = 200ms
-        leader-actions-interval = 200ms
-        periodic-tasks-initial-delay = 200ms
-        seed-node-timeout = 1s
-        retry-unsuccessful-join-after = 500ms
-        singleton.hand-over-retry-interval = 200ms
-      }
-      pekko.coordinated-shutdown.run-by-actor-system-terminate = off
-      pekko.coordinated-shutdown.run-by-jvm-shutdown-hook = off
-      """;
-
   private final FakeScript script = new FakeScript();
   private final FakeGuests guests = new FakeGuests();
   private final ActorSystem<Void> system;
@@ -57,7 +28,7 @@ public final class TestNode implements AutoCloseable {
         ClusterConfig.load(
             ConfigFactory.parseString("vmferry.cluster.run-directory = \"" + runDirectory + "\"")
                 .withFallback(ClusterConfig.node(name, "127.0.0.1", 0))
-                .withFallback(ConfigFactory.parseString(QUICK)));
+                .withFallback(TestSettings.QUICK));
     CompletableFuture<ClusterNode> started = new CompletableFuture<>();
     system =
         ActorSystem.create(
@@ -123,7 +94,11 @@ public final class TestNode implements AutoCloseable {
     return kit.spawn(behavior);
   }
 
-  /** Ends the process's part at once, without leaving the cluster. */
+  /** Is gone at once, without leaving the cluster. */
+  public void vanish() {
+    close();
+  }
+
   @Override
   public void close() {
     ActorTestKit.shutdown(system, Duration.ofSeconds(20));
