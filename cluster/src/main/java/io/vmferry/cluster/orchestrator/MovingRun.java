@@ -5,6 +5,8 @@ import io.vmferry.actors.migration.MigrationEvent;
 import io.vmferry.actors.migration.MigrationFailure;
 import io.vmferry.actors.migration.MigrationPhase;
 import io.vmferry.actors.migration.MigrationProgress;
+import io.vmferry.actors.migration.SendOptions;
+import io.vmferry.actors.vm.FailureCode;
 import io.vmferry.actors.vm.LifeCycle;
 import io.vmferry.cluster.ClusterSettings;
 import io.vmferry.cluster.node.NodeAgent;
@@ -130,12 +132,17 @@ final class MovingRun {
   }
 
   private Behavior<Command> askSource(String url) {
+    SendOptions options;
+    try {
+      options = record.params().to(url);
+    } catch (IllegalArgumentException e) {
+      context.getLog().error("{}: the destination listens at {}", record.id(), url, e);
+      cancel(SessionSide.DESTINATION);
+      return over(SessionSide.DESTINATION, new SideState.Failed(undiallable()));
+    }
     sides.put(SessionSide.SOURCE, new SideState.Active());
     timers.startSingleTimer(new StartTimedOut(SessionSide.SOURCE), settings.startTimeout());
-    admitted
-        .source()
-        .agent()
-        .tell(new NodeAgent.StartSend(record.vm(), record.params().to(url), reports));
+    admitted.source().agent().tell(new NodeAgent.StartSend(record.vm(), options, reports));
     return moving();
   }
 
@@ -288,12 +295,22 @@ final class MovingRun {
   }
 
   private MigrationFailure refusal(SessionReport.Refused refused) {
+    return notBegun(refused.code(), refused.reason());
+  }
+
+  private MigrationFailure undiallable() {
+    return notBegun(
+        FailureCode.ADDRESS_UNUSABLE,
+        "It gave an address for the migration that cannot be dialled; set its migration-host.");
+  }
+
+  private MigrationFailure notBegun(FailureCode code, String reason) {
     return new MigrationFailure(
         record.id(),
         record.vm(),
-        refused.code(),
+        code,
         MigrationPhase.CONNECTING,
-        refused.reason(),
+        reason,
         GuestLocation.SOURCE,
         wasPaused());
   }

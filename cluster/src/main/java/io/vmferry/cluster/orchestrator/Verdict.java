@@ -4,13 +4,16 @@ import io.vmferry.actors.migration.GuestLocation;
 import io.vmferry.actors.migration.MigrationFailure;
 import io.vmferry.actors.migration.MigrationPhase;
 import io.vmferry.actors.vm.FailureCode;
+import java.util.EnumSet;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
  * How a migration ended, from what both sides said. Pure. The location is never a guess: SOURCE
  * only if a side that can know says so (the source itself, or a destination that is certain it will
- * not run the guest) and the source's node is still there; DESTINATION only if one side says that
- * the guest was handed over.
+ * not run the guest) and the source's node was heard of at the end; DESTINATION only if one side
+ * says that the guest was handed over; UNKNOWN if nobody knows, or if what is said does not go
+ * together.
  *
  * @param outcome how it ended
  * @param failure why, unless it completed
@@ -118,16 +121,28 @@ record Verdict(
     }
 
     private GuestLocation location() {
-      GuestLocation said = merge(sourceSays(), destinationSays());
-      boolean sourceGone = source instanceof SideState.Lost;
-      return said == GuestLocation.SOURCE && sourceGone ? GuestLocation.UNKNOWN : said;
+      Set<GuestLocation> said = said();
+      GuestLocation only = said.size() == 1 ? said.iterator().next() : GuestLocation.UNKNOWN;
+      // A destination that has no guest does not know that a source nobody heard still has it.
+      boolean unheard = source instanceof SideState.Lost || source instanceof SideState.Silent;
+      return only == GuestLocation.SOURCE && unheard ? GuestLocation.UNKNOWN : only;
+    }
+
+    /** What those who know say: nothing, one place, or two if somebody is wrong. */
+    private Set<GuestLocation> said() {
+      Set<GuestLocation> said = EnumSet.of(sourceSays(), destinationSays());
+      if (handedOver) {
+        said.add(GuestLocation.DESTINATION);
+      }
+      said.remove(GuestLocation.UNKNOWN);
+      return said;
     }
 
     private GuestLocation sourceSays() {
       if (source instanceof SideState.NotAsked) {
         return GuestLocation.SOURCE;
       }
-      if (source instanceof SideState.Finished || handedOver) {
+      if (source instanceof SideState.Finished) {
         return GuestLocation.DESTINATION;
       }
       return source instanceof SideState.Failed failed
@@ -144,18 +159,8 @@ record Verdict(
           : GuestLocation.UNKNOWN;
     }
 
-    /** Who knows beats who does not; two that contradict each other know nothing. */
-    private static GuestLocation merge(GuestLocation one, GuestLocation other) {
-      if (one == GuestLocation.UNKNOWN || one == other) {
-        return other;
-      }
-      return other == GuestLocation.UNKNOWN ? one : GuestLocation.UNKNOWN;
-    }
-
     private boolean sidesDisagree() {
-      GuestLocation one = sourceSays();
-      GuestLocation other = destinationSays();
-      return one != other && one != GuestLocation.UNKNOWN && other != GuestLocation.UNKNOWN;
+      return said().size() > 1;
     }
 
     private boolean cancelledInTime(GuestLocation location) {

@@ -84,12 +84,10 @@ class VerdictTest {
   }
 
   @Test
-  void aLostSourceNodeIsNeverWhereTheGuestIs() {
-    check(
-        LOST,
-        failed(FailureCode.PEER_LOST, GuestLocation.SOURCE),
-        MigrationOutcome.FAILED,
-        GuestLocation.UNKNOWN);
+  void aSourceThatWasNotHeardIsNeverWhereTheGuestIs() {
+    SideState willNot = failed(FailureCode.PEER_LOST, GuestLocation.SOURCE);
+    check(LOST, willNot, MigrationOutcome.FAILED, GuestLocation.UNKNOWN);
+    check(SILENT, willNot, MigrationOutcome.FAILED, GuestLocation.UNKNOWN);
     check(LOST, LOST, MigrationOutcome.FAILED, GuestLocation.UNKNOWN);
     check(LOST, NOT_ASKED, MigrationOutcome.FAILED, GuestLocation.UNKNOWN);
   }
@@ -132,6 +130,15 @@ class VerdictTest {
         failed(FailureCode.INTERNAL, GuestLocation.SOURCE),
         MigrationOutcome.FAILED,
         GuestLocation.UNKNOWN);
+  }
+
+  @Test
+  void aGuestSeenInPostcopyIsNotOnTheSourceWhateverThatSays() {
+    handedOver = true;
+
+    SideState stayed = failed(FailureCode.INTERNAL, GuestLocation.SOURCE);
+    check(stayed, SILENT, MigrationOutcome.FAILED, GuestLocation.UNKNOWN);
+    check(SILENT, stayed, MigrationOutcome.FAILED, GuestLocation.UNKNOWN);
   }
 
   @Test

@@ -41,6 +41,11 @@ public final class Samples {
     return all;
   }
 
+  /** A value of one type. */
+  public Object sample(Class<?> type) {
+    return of(type, type);
+  }
+
   private Object of(Class<?> type, Type generic) {
     if (special.containsKey(type)) {
       return special.get(type);
