@@ -1,17 +1,21 @@
 package io.vmferry.cluster.orchestrator;
 
 import io.vmferry.cluster.ClusterSettings;
+import java.util.function.Function;
 import org.apache.pekko.actor.typed.ActorRef;
 import org.apache.pekko.actor.typed.Behavior;
 import org.apache.pekko.actor.typed.javadsl.ActorContext;
 import org.apache.pekko.actor.typed.javadsl.Behaviors;
+import org.apache.pekko.cluster.typed.Cluster;
+import org.apache.pekko.cluster.typed.SelfRemoved;
+import org.apache.pekko.cluster.typed.Subscribe;
 import org.jspecify.annotations.Nullable;
 
 /**
  * Follows one migration for a listener on its own node, to the ending, whatever becomes of the
  * orchestrator. It asks again and again, so a lost message is made up for, and an orchestrator that
  * was lost and began anew is noticed: the listener is told so then, with the guest's location
- * unknown.
+ * unknown. So it is when this node was removed from the cluster: nobody answers it any more.
  *
  * <p>One state: following. The listener hears {@link Orchestrator.Described}, the last with an
  * outcome, or {@link Orchestrator.NoSuchMigration} alone; then this actor stops. It stops as well
@@ -27,7 +31,10 @@ public final class MigrationFollower {
 
   record ListenerGone() implements Command {}
 
+  record NodeRemoved() implements Command {}
+
   private final ActorContext<Command> context;
+  private final String nodeName;
   private final String id;
   private final ActorRef<Orchestrator.Command> orchestrator;
   private final ActorRef<Orchestrator.Reply> listener;
@@ -48,16 +55,20 @@ public final class MigrationFollower {
             Behaviors.withTimers(
                 timers -> {
                   timers.startTimerWithFixedDelay(new AskAgain(), settings.followInterval());
-                  return new MigrationFollower(context, id, orchestrator, listener).begin();
+                  return new MigrationFollower(
+                          context, settings.nodeName(), id, orchestrator, listener)
+                      .begin();
                 }));
   }
 
   private MigrationFollower(
       ActorContext<Command> context,
+      String nodeName,
       String id,
       ActorRef<Orchestrator.Command> orchestrator,
       ActorRef<Orchestrator.Reply> listener) {
     this.context = context;
+    this.nodeName = nodeName;
     this.id = id;
     this.orchestrator = orchestrator;
     this.listener = listener;
@@ -66,6 +77,12 @@ public final class MigrationFollower {
 
   private Behavior<Command> begin() {
     context.watchWith(listener, new ListenerGone());
+    Cluster.get(context.getSystem())
+        .subscriptions()
+        .tell(
+            Subscribe.create(
+                context.messageAdapter(SelfRemoved.class, removed -> new NodeRemoved()),
+                SelfRemoved.class));
     ask();
     return following(null);
   }
@@ -75,6 +92,7 @@ public final class MigrationFollower {
         .onMessage(Heard.class, m -> onHeard(m.reply(), last))
         .onMessage(AskAgain.class, m -> ask())
         .onMessage(ListenerGone.class, m -> Behaviors.stopped())
+        .onMessage(NodeRemoved.class, m -> onNodeRemoved(last))
         .build();
   }
 
@@ -92,13 +110,22 @@ public final class MigrationFollower {
       return record.hasEnded() ? Behaviors.stopped() : following(record);
     }
     if (reply instanceof Orchestrator.NoSuchMigration) {
-      listener.tell(
-          last == null
-              ? reply
-              : new Orchestrator.Described(last.ended(Verdict.unfollowed(last), null, null)));
-      return Behaviors.stopped();
+      return end(last, Verdict::unfollowed);
     }
     context.getLog().error("The orchestrator answered Follow with {}", reply);
     return Behaviors.same();
+  }
+
+  private Behavior<Command> onNodeRemoved(@Nullable MigrationRecord last) {
+    return end(last, record -> Verdict.unfollowedFrom(nodeName, record));
+  }
+
+  private Behavior<Command> end(
+      @Nullable MigrationRecord last, Function<MigrationRecord, Verdict> verdict) {
+    listener.tell(
+        last == null
+            ? new Orchestrator.NoSuchMigration(id)
+            : new Orchestrator.Described(last.ended(verdict.apply(last), null, null)));
+    return Behaviors.stopped();
   }
 }

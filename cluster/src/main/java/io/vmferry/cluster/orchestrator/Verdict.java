@@ -44,13 +44,24 @@ record Verdict(
 
   /** Of a migration whose orchestrator was lost, by node or by fault: nobody heard how it ended. */
   static Verdict unfollowed(MigrationRecord record) {
+    return unfollowed(record, "The orchestrator was lost while it followed this migration");
+  }
+
+  /** Of a migration followed from a node that was removed from the cluster meanwhile. */
+  static Verdict unfollowedFrom(String node, MigrationRecord record) {
+    return unfollowed(
+        record, "Node " + node + " was removed from the cluster while it followed this migration");
+  }
+
+  private static Verdict unfollowed(MigrationRecord record, String why) {
     MigrationFailure failure =
         new MigrationFailure(
             record.id(),
             record.vm(),
             FailureCode.PEER_LOST,
             record.phase(),
-            "The orchestrator was lost while it followed this migration; the sessions on "
+            why
+                + "; the sessions on "
                 + record.from()
                 + " and "
                 + record.to()
