@@ -92,7 +92,7 @@ public final class Orchestrator extends AbstractBehavior<Orchestrator.Command> {
   /** This orchestrator knows none of that id. */
   public record NoSuchMigration(String id) implements Reply {}
 
-  private record Active(String vm, ActorRef<MigrationRun.Command> run) {}
+  private record Active(String vm, ActorRef<MigrationRun.Command> run, ActorRef<Reply> requester) {}
 
   private final ClusterSettings settings;
   private final ActorRef<NodeDirectory.Command> directory;
@@ -151,7 +151,7 @@ public final class Orchestrator extends AbstractBehavior<Orchestrator.Command> {
             .spawn(
                 MigrationRun.create(settings, id, message, directory, getContext().getSelf()), id);
     getContext().watchWith(run, new RunStopped(id));
-    active.put(id, new Active(message.vm(), run));
+    active.put(id, new Active(message.vm(), run, message.replyTo()));
     return this;
   }
 
@@ -200,14 +200,20 @@ public final class Orchestrator extends AbstractBehavior<Orchestrator.Command> {
   }
 
   /**
-   * A run that stopped without an ending has a fault of its own: nobody knows where the guest is.
+   * A run that stopped without an ending has a fault of its own: nobody knows where the guest is,
+   * unless nobody was asked to move it yet.
    */
   private Behavior<Command> onStopped(RunStopped message) {
     MigrationRecord record = records.get(message.id());
-    active.remove(message.id());
-    return record == null || record.hasEnded()
-        ? this
-        : onChanged(new RunChanged(record.ended(Verdict.unfollowed(record), null, null)));
+    Active stopped = active.remove(message.id());
+    if (record != null && !record.hasEnded()) {
+      return onChanged(new RunChanged(record.ended(Verdict.unfollowed(record), null, null)));
+    }
+    if (record == null && stopped != null) {
+      String reason = "The orchestrator could not decide on this migration; its log says why.";
+      stopped.requester().tell(new Refused(FailureCode.INTERNAL, reason));
+    }
+    return this;
   }
 
   private Behavior<Command> onList(ListMigrations message) {
