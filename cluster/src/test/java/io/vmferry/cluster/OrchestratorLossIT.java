@@ -3,6 +3,7 @@ package io.vmferry.cluster;
 import static io.vmferry.cluster.testing.Clusters.await;
 import static io.vmferry.cluster.testing.Clusters.awaitNodes;
 import static io.vmferry.cluster.testing.Clusters.begin;
+import static io.vmferry.cluster.testing.Clusters.beginOnceKnown;
 import static io.vmferry.cluster.testing.Clusters.ending;
 import static io.vmferry.cluster.testing.Clusters.holding;
 import static org.junit.jupiter.api.Assertions.assertEquals;
@@ -50,7 +51,7 @@ class OrchestratorLossIT {
       north.script().hold = true;
       assertEquals("first", awaitNodes(north, holding(3, GUEST, "north")).orchestrator());
       awaitNodes(west, holding(3, GUEST, "north"));
-      TestProbe<Orchestrator.Reply> follower = begin(north, GUEST, "west");
+      TestProbe<Orchestrator.Reply> follower = beginOnceKnown(north, GUEST, "west");
       await(follower, record -> record.progress() != null);
 
       first.kill();

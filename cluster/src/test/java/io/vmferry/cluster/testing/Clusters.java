@@ -3,6 +3,7 @@ package io.vmferry.cluster.testing;
 import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 
 import io.vmferry.actors.migration.MemoryMode;
+import io.vmferry.actors.vm.FailureCode;
 import io.vmferry.cluster.node.NodeDirectory;
 import io.vmferry.cluster.node.NodeDirectory.Nodes;
 import io.vmferry.cluster.node.NodeView;
@@ -11,7 +12,9 @@ import io.vmferry.cluster.orchestrator.MigrationRecord;
 import io.vmferry.cluster.orchestrator.Orchestrator;
 import io.vmferry.cluster.orchestrator.SendParams;
 import java.time.Duration;
+import java.util.EnumSet;
 import java.util.List;
+import java.util.Set;
 import java.util.function.Predicate;
 import org.apache.pekko.actor.testkit.typed.javadsl.TestProbe;
 
@@ -19,6 +22,9 @@ import org.apache.pekko.actor.testkit.typed.javadsl.TestProbe;
 public final class Clusters {
   /** How long a test waits for anything; far above what it takes on a busy machine. */
   public static final Duration PATIENCE = Duration.ofSeconds(60);
+
+  private static final Set<FailureCode> UNHEARD_OF =
+      EnumSet.of(FailureCode.NO_SUCH_VM, FailureCode.INVALID_REQUEST, FailureCode.PEER_UNREACHABLE);
 
   private Clusters() {}
 
@@ -59,7 +65,22 @@ public final class Clusters {
 
   /** Begins a migration; follows it on that node. */
   public static TestProbe<Orchestrator.Reply> begin(TestNode node, String vm, String to) {
-    Orchestrator.Reply reply = migrate(node, vm, to);
+    return follow(node, migrate(node, vm, to));
+  }
+
+  /** As {@link #begin}, once an orchestrator in another process has heard of guest and nodes. */
+  public static TestProbe<Orchestrator.Reply> beginOnceKnown(TestNode node, String vm, String to) {
+    long deadline = System.nanoTime() + PATIENCE.toNanos();
+    Orchestrator.Reply reply;
+    do {
+      reply = migrate(node, vm, to);
+    } while (System.nanoTime() < deadline
+        && reply instanceof Orchestrator.Refused refused
+        && UNHEARD_OF.contains(refused.code()));
+    return follow(node, reply);
+  }
+
+  private static TestProbe<Orchestrator.Reply> follow(TestNode node, Orchestrator.Reply reply) {
     String id = assertInstanceOf(Orchestrator.Accepted.class, reply, reply::toString).record().id();
     TestProbe<Orchestrator.Reply> probe = node.probe(Orchestrator.Reply.class);
     node.spawn(
