@@ -34,6 +34,14 @@ class NodeDirectoryTest {
   @BeforeAll
   static void join() {
     CLUSTER.manager().tell(Join.create(CLUSTER.selfMember().address()));
+    KIT.createTestProbe()
+        .awaitAssert(
+            PATIENCE,
+            () -> {
+              assertEquals(MemberStatus.up(), CLUSTER.selfMember().status());
+              assertTrue(CLUSTER.state().members().contains(CLUSTER.selfMember()));
+              return null;
+            });
   }
 
   @AfterAll
