@@ -9,8 +9,9 @@ import java.io.IOException;
 /** Puts a {@link VcpuBoot} into a vCPU's registers. */
 final class BootRegisters {
 
-  static final int CODE_SELECTOR = 8;
-  static final int DATA_SELECTOR = 16;
+  // Source: Documentation/arch/x86/boot.rst, 64-bit boot protocol: __BOOT_CS and __BOOT_DS.
+  static final int CODE_SELECTOR = 16;
+  static final int DATA_SELECTOR = 24;
 
   // Source: Intel SDM volume 3, 2.5 (control registers) and 2.2.1 (EFER).
   private static final long CR0_PE = 1;
@@ -44,7 +45,7 @@ final class BootRegisters {
           .setCr4(CR4_PAE)
           .setEfer(EFER_LME | EFER_LMA);
     } else {
-      sregs.setCr0(CR0_PE | CR0_ET | CR0_NE).setCr3(0).setCr4(0).setEfer(0);
+      sregs.setCr0(CR0_PE | CR0_ET).setCr3(0).setCr4(0).setEfer(0);
     }
     vcpu.setSregs(sregs);
     vcpu.setRegs(

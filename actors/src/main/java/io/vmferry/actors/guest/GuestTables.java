@@ -37,13 +37,14 @@ public final class GuestTables {
   private GuestTables() {}
 
   /**
-   * Writes a GDT with flat code (selector 8; 64-bit or 32-bit) and data (selector 16).
+   * Writes a GDT with flat code (selector 16; 64-bit or 32-bit) and data (selector 24), where Linux
+   * expects them.
    *
    * @param gdt where, {@link #GDT_BYTES} long
    */
   public static void writeGdt(GuestMemory memory, Gpa gdt, boolean longMode) {
     byte[] table = new byte[GDT_BYTES];
-    wrap(table).putLong(0).putLong(longMode ? CODE_64 : CODE_32).putLong(DATA);
+    wrap(table).putLong(0).putLong(0).putLong(longMode ? CODE_64 : CODE_32).putLong(DATA);
     memory.write(gdt, table);
   }
 

@@ -4,7 +4,7 @@ import io.vmferry.kvm.Gpa;
 
 /**
  * The state in which a vCPU begins. General registers that are not named are zero; RFLAGS is 2
- * (interrupts off). Segments are flat: code selector 8, data selector 16.
+ * (interrupts off). Segments are flat: code selector 16, data selector 24.
  *
  * @param mode processor mode
  * @param rip first instruction

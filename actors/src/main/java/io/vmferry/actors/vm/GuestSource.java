@@ -2,12 +2,17 @@ package io.vmferry.actors.vm;
 
 import com.fasterxml.jackson.annotation.JsonSubTypes;
 import com.fasterxml.jackson.annotation.JsonTypeInfo;
+import com.fasterxml.jackson.databind.annotation.JsonSerialize;
+import com.fasterxml.jackson.databind.ser.std.ToStringSerializer;
+import java.nio.file.Path;
+import org.jspecify.annotations.Nullable;
 
 /** What a new virtual machine boots. */
 @JsonTypeInfo(use = JsonTypeInfo.Id.NAME, property = "kind")
 @JsonSubTypes({
   @JsonSubTypes.Type(value = GuestSource.Standard.class, name = "standard"),
-  @JsonSubTypes.Type(value = GuestSource.Idle.class, name = "idle")
+  @JsonSubTypes.Type(value = GuestSource.Idle.class, name = "idle"),
+  @JsonSubTypes.Type(value = GuestSource.Kernel.class, name = "kernel")
 })
 public sealed interface GuestSource {
 
@@ -21,4 +26,24 @@ public sealed interface GuestSource {
 
   /** A guest that halts and wakes for a slow timer. */
   record Idle() implements GuestSource {}
+
+  /**
+   * A Linux kernel, or another that boots like one.
+   *
+   * @param kernel ELF or bzImage file, read once at boot on the host that boots it
+   * @param initrd initial RAM disk, or null
+   * @param cmdline kernel command line, or null for an empty one
+   */
+  record Kernel(
+      @JsonSerialize(using = ToStringSerializer.class) Path kernel,
+      @JsonSerialize(using = ToStringSerializer.class) @Nullable Path initrd,
+      @Nullable String cmdline)
+      implements GuestSource {
+
+    /** The same with bare file names: a host that the guest goes to has no use for the rest. */
+    Kernel withoutDirectories() {
+      return new Kernel(
+          kernel.getFileName(), initrd == null ? null : initrd.getFileName(), cmdline);
+    }
+  }
 }

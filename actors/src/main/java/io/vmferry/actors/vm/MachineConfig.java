@@ -38,11 +38,16 @@ public record MachineConfig(VmSpec spec, List<GuestRamMapping> mappings, List<Cp
     ObjectNode own = JSON.createObjectNode();
     own.put("name", spec.name());
     own.put("page_size", spec.pageSize().label());
-    own.set("guest", JSON.valueToTree(spec.guest()));
+    own.set("guest", JSON.valueToTree(travelling(spec.guest())));
     List<GuestRamMapping> mappings =
         machine.memory().regions().stream().map(GuestRamMapping::of).toList();
     return VmMigrationConfig.create(spec.cpus(), spec.pageSize(), mappings, machine.cpuid(), own)
         .raw();
+  }
+
+  /** A guest that runs needs no file: of those it was booted from only the names go along. */
+  private static GuestSource travelling(GuestSource guest) {
+    return guest instanceof GuestSource.Kernel kernel ? kernel.withoutDirectories() : guest;
   }
 
   /**

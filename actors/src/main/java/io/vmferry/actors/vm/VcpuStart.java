@@ -16,7 +16,7 @@ sealed interface VcpuStart {
   record Boot(VcpuBooter image) implements VcpuStart {
     @Override
     public void apply(KvmVcpu vcpu, List<CpuidEntry> cpuid, int index) throws IOException {
-      vcpu.setCpuid(cpuid);
+      vcpu.setCpuid(VcpuCpuid.of(cpuid, index));
       image.boot(vcpu, index);
     }
   }
@@ -30,7 +30,7 @@ sealed interface VcpuStart {
 
     @Override
     public void apply(KvmVcpu vcpu, List<CpuidEntry> cpuid, int index) throws IOException {
-      vcpu.setCpuid(cpuid);
+      vcpu.setCpuid(VcpuCpuid.of(cpuid, index));
       vcpu.restoreState(states.get(index));
     }
   }
