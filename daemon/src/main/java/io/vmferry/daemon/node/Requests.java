@@ -13,6 +13,7 @@ import io.vmferry.daemon.api.ReceiveMigrationRequest;
 import io.vmferry.daemon.api.SendMigrationRequest;
 import io.vmferry.kvm.memory.PageSize;
 import io.vmferry.streams.pages.TimeoutStrategy;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
@@ -55,11 +56,24 @@ final class Requests {
               guest.dirtyBytesPerSecond() == null ? 0 : guest.dirtyBytesPerSecond());
       case "idle" -> new GuestSource.Idle();
       case "kernel" ->
-          throw Problems.badValue("This node cannot boot a kernel yet: use a built-in guest");
+          new GuestSource.Kernel(
+              file("guest.kernel", present("guest.kernel", guest.kernel())),
+              guest.initrd() == null ? null : file("guest.initrd", guest.initrd()),
+              guest.cmdline());
       default ->
           throw Problems.badValue(
               "There is no guest '" + guest.kind() + "': write standard, idle or kernel");
     };
+  }
+
+  /** The node's working directory is nothing its users know. */
+  private static Path file(String field, String text) {
+    Path path = Path.of(text);
+    if (!path.isAbsolute()) {
+      throw Problems.badValue(
+          "The field '" + field + "' takes an absolute path on the node, not '" + text + "'");
+    }
+    return path;
   }
 
   /** A quarter of a small guest's memory, and no more than a sweep of seconds in the emulator. */

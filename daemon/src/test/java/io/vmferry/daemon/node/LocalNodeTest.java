@@ -31,14 +31,18 @@ import io.vmferry.daemon.api.VmView;
 import io.vmferry.daemon.http.ProblemException;
 import io.vmferry.daemon.http.VmChange;
 import io.vmferry.kvm.memory.PageSize;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.CompletionStage;
 import org.apache.pekko.actor.testkit.typed.javadsl.ActorTestKit;
 import org.apache.pekko.actor.testkit.typed.javadsl.TestProbe;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /** The routes' answers, with probes in the place of the node's actors. */
 class LocalNodeTest {
@@ -144,6 +148,35 @@ class LocalNodeTest {
 
     assertEquals(PageSize.MIB_2, spec.pageSize());
     assertEquals(new GuestSource.Standard(16L << 20, 0), spec.guest());
+  }
+
+  @Test
+  void aKernelIsNamedByAnAbsolutePath() {
+    GuestConfig guest = new GuestConfig("kernel", null, null, "/boot/vmlinux", null, "quiet");
+    node.createVm(new CreateVmRequest("a", 1, 64L << 20, "4K", guest));
+
+    assertEquals(
+        new GuestSource.Kernel(Path.of("/boot/vmlinux"), null, "quiet"),
+        host.expectMessageClass(VmHost.CreateVm.class).spec().guest());
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "| | The body lacks the field 'guest.kernel'",
+        "vmlinux | | The field 'guest.kernel' takes an absolute path on the node, not 'vmlinux'",
+        "/vmlinux | i | The field 'guest.initrd' takes an absolute path on the node, not 'i'"
+      })
+  void aKernelWithoutAPathIsRefused(
+      @Nullable String kernel, @Nullable String initrd, String message) {
+    GuestConfig guest = new GuestConfig("kernel", null, null, kernel, initrd, null);
+    CreateVmRequest request = new CreateVmRequest("a", 1, 64L << 20, "4K", guest);
+
+    ProblemException refusal = assertThrows(ProblemException.class, () -> node.createVm(request));
+
+    assertEquals(400, refusal.status());
+    assertEquals(message, refusal.problem().message());
   }
 
   @Test

@@ -255,6 +255,31 @@ class NodeProcessIT {
   }
 
   @Test
+  void aFileThatIsNoKernelIsOneSentenceAtBoot() throws Exception {
+    Path text = Files.writeString(directory.resolve("notes.txt"), "no kernel");
+    try (CommandRun create =
+            command(
+                a,
+                "vm",
+                "create",
+                "k",
+                "--cpus",
+                "1",
+                "--memory",
+                "64M",
+                "--kernel",
+                text.toString());
+        CommandRun boot = create.await() == 0 ? command(a, "vm", "boot", "k") : create) {
+      assertEquals(1, boot.await());
+      assertEquals(
+          "vmferry: The kernel file notes.txt is no kernel: neither an ELF file (vmlinux) nor a"
+              + " bzImage.",
+          boot.err().strip());
+    }
+    a.deleteVm("k");
+  }
+
+  @Test
   void termEndsTheGuestsAndRemovesTheSockets() throws Exception {
     Path data = directory.resolve("data");
     try (CommandRun alone = node("alone", "--data", data.toString())) {
