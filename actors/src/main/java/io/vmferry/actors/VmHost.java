@@ -268,10 +268,11 @@ public final class VmHost {
 
   /** The name is free before the caller hears so; that the actor has ended comes later. */
   private Behavior<Command> onDeleted(Deleted deleted) {
+    boolean gone = vms.get(deleted.name()) != deleted.vm(); // another request was faster
     if (deleted.reply() instanceof Vm.Done) {
       vms.remove(deleted.name(), deleted.vm());
     }
-    deleted.replyTo().tell(translated(deleted.reply()));
+    deleted.replyTo().tell(gone ? new Done() : translated(deleted.reply()));
     return Behaviors.same();
   }
 
@@ -355,7 +356,7 @@ public final class VmHost {
     ActorRef<Vm.Command> vm = vms.get(m.event().vm());
     if (session.departure() && m.event() instanceof MigrationEvent.Finished && vm != null) {
       // The session told the Vm that its guest has moved before it told us: it can be deleted.
-      vm.tell(new Vm.Delete(context.getSystem().ignoreRef()));
+      return delete(m.event().vm(), context.getSystem().ignoreRef());
     }
     return Behaviors.same();
   }

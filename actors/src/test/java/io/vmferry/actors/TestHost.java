@@ -23,6 +23,10 @@ final class TestHost {
     this.host = kit.spawn(VmHost.create());
   }
 
+  void tell(VmHost.Command command) {
+    host.tell(command);
+  }
+
   <T extends VmHost.Reply> T ask(
       Class<T> type, Function<ActorRef<VmHost.Reply>, VmHost.Command> question) {
     TestProbe<VmHost.Reply> probe = kit.createTestProbe(VmHost.Reply.class);

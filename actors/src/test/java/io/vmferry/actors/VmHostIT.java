@@ -16,6 +16,7 @@ import io.vmferry.kvm.testing.RequiresKvm;
 import java.io.File;
 import java.util.Objects;
 import org.apache.pekko.actor.testkit.typed.javadsl.ActorTestKit;
+import org.apache.pekko.actor.testkit.typed.javadsl.TestProbe;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -119,6 +120,19 @@ class VmHostIT {
     assertEquals(FailureCode.NAME_TAKEN, refuse(spec("guest", 1)).code());
     assertEquals(FailureCode.NO_SUCH_VM, refuse("nobody", VmHost.Change.BOOT).code());
     host.delete("guest");
+    assertEquals(FailureCode.NO_SUCH_VM, refuse("guest", VmHost.Change.BOOT).code());
+  }
+
+  @Test
+  void whoeverDeletesAGuestThatIsBeingDeletedHearsWhenItIsGone() {
+    host.create(spec("guest", 2));
+    host.change("guest", VmHost.Change.BOOT);
+    TestProbe<VmHost.Reply> first = KIT.createTestProbe(VmHost.Reply.class);
+
+    host.tell(new VmHost.ChangeVm("guest", VmHost.Change.DELETE, first.getRef()));
+    host.delete("guest");
+
+    first.expectMessageClass(VmHost.Done.class);
     assertEquals(FailureCode.NO_SUCH_VM, refuse("guest", VmHost.Change.BOOT).code());
   }
 

@@ -208,7 +208,7 @@ public final class Vm {
 
   record LoadFailed(Throwable cause, ActorRef<Reply> replyTo) implements Command {}
 
-  record Released(ActorRef<Reply> replyTo) implements Command {}
+  record Released() implements Command {}
 
   record Digested(@Nullable String digest, @Nullable Throwable failure, ActorRef<Reply> replyTo)
       implements Command {}
@@ -219,6 +219,7 @@ public final class Vm {
   private final Executor blocking;
   private final VcpuGroup vcpus = new VcpuGroup();
   private final List<ActorRef<MemoryRegion.Command>> regions = new ArrayList<>();
+  private final List<ActorRef<Reply>> deleters = new ArrayList<>();
   private @Nullable ActorRef<SessionReply> arrival;
   private @Nullable String migrationId;
   private @Nullable String detail;
@@ -292,8 +293,8 @@ public final class Vm {
   }
 
   private Behavior<Command> onLoadFailed(LoadFailed failed) {
-    context.getLog().error("Guest of {} cannot be loaded", spec.name(), failed.cause());
     String reason = reason(failed.cause());
+    context.getLog().info("Guest of {} cannot be loaded: {}", spec.name(), reason);
     failed.replyTo().tell(new Rejected(FailureCode.INVALID_REQUEST, reason));
     return created();
   }
@@ -491,31 +492,38 @@ public final class Vm {
   }
 
   private Behavior<Command> delete(Delete request) {
+    deleters.add(request.replyTo());
     if (vcpus.isEmpty()) {
-      return deleted(request);
+      return deleted();
     }
     vcpus.tell(new Vcpu.End());
     return receive(LifeCycle.STOPPED)
-        .onMessage(
-            VcpuEnded.class, m -> vcpus.answered(m.index()) ? deleted(request) : Behaviors.same())
+        .onMessage(VcpuEnded.class, m -> vcpus.answered(m.index()) ? deleted() : Behaviors.same())
+        .onMessage(Delete.class, this::deleteToo)
         .onAnyMessage(m -> refuse(LifeCycle.STOPPED, m))
         .build();
   }
 
-  private Behavior<Command> deleted(Delete request) {
+  private Behavior<Command> deleted() {
     vcpus.clear();
     context.pipeToSelf(
-        CompletableFuture.runAsync(machine::close, blocking),
-        (done, failure) -> new Released(request.replyTo()));
+        CompletableFuture.runAsync(machine::close, blocking), (done, failure) -> new Released());
     return receive(LifeCycle.STOPPED)
-        .onMessage(Released.class, this::onReleased)
+        .onMessage(Released.class, m -> onReleased())
+        .onMessage(Delete.class, this::deleteToo)
         .onAnyMessage(m -> refuse(LifeCycle.STOPPED, m))
         .build();
+  }
+
+  /** Another one wants it, while this actor is at it: the host forgets a guest that has moved. */
+  private Behavior<Command> deleteToo(Delete request) {
+    deleters.add(request.replyTo());
+    return Behaviors.same();
   }
 
   /** Answered only now, so that whoever asked may count on the memory. */
-  private Behavior<Command> onReleased(Released released) {
-    released.replyTo().tell(new Done());
+  private Behavior<Command> onReleased() {
+    deleters.forEach(replyTo -> replyTo.tell(new Done()));
     return Behaviors.stopped();
   }
 
