@@ -125,6 +125,14 @@ public final class Mapping implements AutoCloseable {
   }
 
   /**
+   * Lets the kernel use transparent hugepages (MADV_HUGEPAGE). Only advice: a kernel that has none
+   * refuses, and nothing changes but speed.
+   */
+  void preferHugepages() {
+    MemoryCalls.madvise(address(), lengthBytes, MemoryCalls.MADV_HUGEPAGE);
+  }
+
+  /**
    * Drops a part from this mapping. Anonymous memory loses its contents; memory of a file is only
    * unmapped and comes back on the next touch.
    *

@@ -1,6 +1,7 @@
 package io.vmferry.kvm.memory;
 
 import com.sun.jna.Native;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The libc calls of this package. Addresses are plain longs: a call makes no object.
@@ -23,6 +24,7 @@ final class MemoryCalls {
   static final long MAP_FAILED = -1;
   static final int MADV_DONTNEED = 4;
   static final int MADV_REMOVE = 9;
+  static final int MADV_HUGEPAGE = 14;
   static final int MADV_POPULATE_WRITE = 23;
   // Source: include/uapi/linux/falloc.h.
   static final int FALLOC_FL_KEEP_SIZE = 1;
@@ -42,6 +44,22 @@ final class MemoryCalls {
   static final int STATFS_BSIZE = 8;
   // Source: include/uapi/linux/magic.h.
   static final long HUGETLBFS_MAGIC = 0x958458f6L;
+  // Source: include/uapi/asm-generic/fcntl.h; O_TMPFILE includes O_DIRECTORY, which x86-64 leaves
+  // as it is there.
+  static final int O_RDWR = 2;
+  static final int O_CLOEXEC = 0x80000;
+  static final int O_TMPFILE = 0x410000;
+  static final int OWNER_READ_WRITE = 0600;
+  // Source: include/uapi/linux/mount.h.
+  static final int FSOPEN_CLOEXEC = 1;
+  static final int FSMOUNT_CLOEXEC = 1;
+  static final int FSCONFIG_SET_STRING = 1;
+  static final int FSCONFIG_CMD_CREATE = 6;
+  // Source: include/uapi/asm-generic/unistd.h; the same on every architecture. glibc has wrappers
+  // from 2.36 on only.
+  private static final long NR_FSOPEN = 430;
+  private static final long NR_FSCONFIG = 431;
+  private static final long NR_FSMOUNT = 432;
 
   static {
     Native.register(MemoryCalls.class, "c");
@@ -75,4 +93,29 @@ final class MemoryCalls {
   static native int statx(int directory, String path, int flags, int mask, long buffer);
 
   static native int fstatfs(int fd, long buffer);
+
+  // Variadic in C: int openat(int directory, const char *path, int flags, ...); the mode follows
+  // with O_TMPFILE.
+  static native int openat(int directory, String path, int flags, int mode);
+
+  static int fsopen(String fileSystem, int flags) {
+    return (int) syscall(NR_FSOPEN, fileSystem, flags);
+  }
+
+  static int fsconfig(
+      int context, int command, @Nullable String key, @Nullable String value, int extra) {
+    return (int) syscall(NR_FSCONFIG, context, command, key, value, extra);
+  }
+
+  static int fsmount(int context, int flags, int attributes) {
+    return (int) syscall(NR_FSMOUNT, context, flags, attributes);
+  }
+
+  // Variadic in C: long syscall(long number, ...); one prototype for each call above.
+  private static native long syscall(long number, String text, long flags);
+
+  private static native long syscall(
+      long number, long fd, long command, @Nullable String key, @Nullable String value, long extra);
+
+  private static native long syscall(long number, long fd, long flags, long attributes);
 }
