@@ -38,6 +38,9 @@ final class NodeGuardian extends AbstractBehavior<NodeGuardian.Command> {
   /** Keeps a migration of the orchestrator's on the board until it ends. */
   record FollowMigration(MigrationRecord migration) implements Command {}
 
+  /** Warms up for the first migration, see {@link Rehearsal}. */
+  record Rehearse(int moves) implements Command {}
+
   /** Says nothing more to the cluster, which the node is about to leave. */
   record FallSilent() implements Command {}
 
@@ -90,6 +93,7 @@ final class NodeGuardian extends AbstractBehavior<NodeGuardian.Command> {
         .onMessage(FollowMigration.class, this::onFollow)
         .onMessage(SessionEvent.class, this::onSessionEvent)
         .onMessage(OrchestratorSaid.class, this::onOrchestratorSaid)
+        .onMessage(Rehearse.class, this::onRehearse)
         .onMessage(FallSilent.class, m -> onFallSilent())
         .onMessage(EndGuests.class, this::onEndGuests)
         .onMessage(HostStopped.class, m -> onHostStopped())
@@ -140,6 +144,11 @@ final class NodeGuardian extends AbstractBehavior<NodeGuardian.Command> {
   private void put(MigrationRecord migration) {
     MigrationView view = Views.migration(migration);
     board.update(view, before -> view);
+  }
+
+  private Behavior<Command> onRehearse(Rehearse message) {
+    getContext().spawn(Rehearsal.create(message.moves()), "rehearsal");
+    return this;
   }
 
   private Behavior<Command> onFallSilent() {

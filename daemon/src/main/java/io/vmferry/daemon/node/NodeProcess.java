@@ -103,6 +103,7 @@ public final class NodeProcess {
         .register(HTTP_END_LIMIT);
     join(settings, system);
     node.setReady(true);
+    system.tell(new NodeGuardian.Rehearse(settings.rehearsals()));
     return new NodeProcess(settings.name(), http, parts.cluster().address(), system);
   }
 

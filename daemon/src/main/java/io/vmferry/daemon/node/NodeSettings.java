@@ -106,6 +106,9 @@ public record NodeSettings(
     if (history() < 1) {
       throw NodeFailure.usage("vmferry.node.history must be 1 or more");
     }
+    if (rehearsals() < 0) {
+      throw NodeFailure.usage("vmferry.node.rehearsals must be 0 or more");
+    }
   }
 
   private static Config systemConfig(Config file, String name, HostPort cluster) {
@@ -144,6 +147,11 @@ public record NodeSettings(
   /** Ended migrations that the node remembers. */
   int history() {
     return config.getInt("vmferry.node.history");
+  }
+
+  /** How often a switchover is rehearsed once the node has started; 0 for never. */
+  int rehearsals() {
+    return config.getInt("vmferry.node.rehearsals");
   }
 
   private static String or(@Nullable String flag, Supplier<String> otherwise) {

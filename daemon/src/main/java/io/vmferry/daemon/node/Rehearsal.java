@@ -1,0 +1,160 @@
+package io.vmferry.daemon.node;
+
+import io.vmferry.actors.VmHost;
+import io.vmferry.actors.migration.MemoryMode;
+import io.vmferry.actors.migration.MigrationEvent;
+import io.vmferry.actors.migration.ReceiveOptions;
+import io.vmferry.actors.migration.SendOptions;
+import io.vmferry.actors.vm.GuestSource;
+import io.vmferry.actors.vm.VmSpec;
+import io.vmferry.kvm.memory.PageSize;
+import java.time.Duration;
+import java.util.function.Supplier;
+import org.apache.pekko.actor.typed.ActorRef;
+import org.apache.pekko.actor.typed.Behavior;
+import org.apache.pekko.actor.typed.javadsl.ActorContext;
+import org.apache.pekko.actor.typed.javadsl.Behaviors;
+
+/**
+ * Moves a tiny idle guest from this process to itself a few times after the node has started, so
+ * that the first real switchover finds its classes loaded and compiled: a guest's downtime is no
+ * place for a JVM to warm up.
+ *
+ * <p>The guest lives on a VM host of its own, which nobody else sees. States: creating, booting,
+ * then for each move listening and moving; it stops after the last move, at the first thing that
+ * goes wrong (a host without KVM, too little memory), and when nothing happens for {@value
+ * #PATIENCE_SECONDS} s. Nothing depends on it.
+ */
+final class Rehearsal {
+  /** What it hears. */
+  sealed interface Command {}
+
+  record HostSaid(VmHost.Reply reply) implements Command {}
+
+  record Arrived(MigrationEvent event) implements Command {}
+
+  record Left(MigrationEvent event) implements Command {}
+
+  record Overdue() implements Command {}
+
+  private static final int PATIENCE_SECONDS = 20;
+  private static final long MEMORY_BYTES = 8L << 20;
+
+  private final ActorContext<Command> context;
+  private final ActorRef<VmHost.Command> host;
+  private final ActorRef<VmHost.Reply> replies;
+  private final ActorRef<MigrationEvent> arrivals;
+  private final ActorRef<MigrationEvent> departures;
+  private final int moves;
+
+  private Rehearsal(ActorContext<Command> context, int moves) {
+    this.context = context;
+    this.moves = moves;
+    this.host = context.spawn(VmHost.create(), "vms");
+    this.replies = context.messageAdapter(VmHost.Reply.class, HostSaid::new);
+    this.arrivals = context.spawnAnonymous(forward(context, true));
+    this.departures = context.spawnAnonymous(forward(context, false));
+    context.setReceiveTimeout(Duration.ofSeconds(PATIENCE_SECONDS), new Overdue());
+  }
+
+  /**
+   * Rehearses at once.
+   *
+   * @param moves how often the guest moves, precopy and postcopy in turn
+   */
+  static Behavior<Command> create(int moves) {
+    return Behaviors.setup(context -> new Rehearsal(context, moves).createGuest());
+  }
+
+  /** Both followers hear the same type, and one adapter per type is all an actor has. */
+  private static Behavior<MigrationEvent> forward(ActorContext<Command> context, boolean arrival) {
+    ActorRef<Command> self = context.getSelf();
+    return Behaviors.receive(MigrationEvent.class)
+        .onAnyMessage(
+            event -> {
+              self.tell(arrival ? new Arrived(event) : new Left(event));
+              return Behaviors.same();
+            })
+        .build();
+  }
+
+  private Behavior<Command> createGuest() {
+    VmSpec spec = new VmSpec(name(0), 1, MEMORY_BYTES, PageSize.KIB_4, new GuestSource.Idle());
+    host.tell(new VmHost.CreateVm(spec, replies));
+    return onceDescribed(this::bootGuest);
+  }
+
+  private Behavior<Command> bootGuest() {
+    host.tell(new VmHost.ChangeVm(name(0), VmHost.Change.BOOT, replies));
+    return onceDescribed(() -> listen(0));
+  }
+
+  private Behavior<Command> onceDescribed(Supplier<Behavior<Command>> next) {
+    return Behaviors.receive(Command.class)
+        .onMessage(
+            HostSaid.class, m -> m.reply() instanceof VmHost.Described ? next.get() : giveUp(m))
+        .onAnyMessage(this::giveUp)
+        .build();
+  }
+
+  private Behavior<Command> listen(int move) {
+    if (move == moves) {
+      context.getLog().debug("{} switchovers rehearsed", moves);
+      return Behaviors.stopped();
+    }
+    host.tell(
+        new VmHost.ReceiveVm(
+            new ReceiveOptions("tcp:127.0.0.1:0", mode(move), false, name(move + 1)),
+            arrivals,
+            replies));
+    return Behaviors.receive(Command.class)
+        .onMessage(
+            HostSaid.class,
+            m ->
+                m.reply() instanceof VmHost.MigrationStarted listening
+                    ? send(move, listening.url())
+                    : giveUp(m))
+        .onAnyMessage(this::giveUp)
+        .build();
+  }
+
+  private Behavior<Command> send(int move, String url) {
+    SendOptions options = SendOptions.to(url, mode(move));
+    host.tell(new VmHost.SendVm(name(move), options, departures, replies));
+    return moving(move, 2);
+  }
+
+  /** Waits until both sides have ended. */
+  private Behavior<Command> moving(int move, int sides) {
+    return Behaviors.receive(Command.class)
+        .onMessage(
+            HostSaid.class,
+            m -> m.reply() instanceof VmHost.Rejected ? giveUp(m) : Behaviors.same())
+        .onMessage(Arrived.class, m -> onEvent(m, m.event(), move, sides))
+        .onMessage(Left.class, m -> onEvent(m, m.event(), move, sides))
+        .onAnyMessage(this::giveUp)
+        .build();
+  }
+
+  private Behavior<Command> onEvent(Command message, MigrationEvent event, int move, int sides) {
+    if (event instanceof MigrationEvent.Progressed) {
+      return Behaviors.same();
+    } else if (event instanceof MigrationEvent.Failed) {
+      return giveUp(message);
+    }
+    return sides == 1 ? listen(move + 1) : moving(move, sides - 1);
+  }
+
+  private Behavior<Command> giveUp(Command why) {
+    context.getLog().debug("No switchover is rehearsed: {}", why);
+    return Behaviors.stopped();
+  }
+
+  private static MemoryMode mode(int move) {
+    return move % 2 == 0 ? MemoryMode.PRECOPY : MemoryMode.POSTCOPY;
+  }
+
+  private static String name(int move) {
+    return "rehearsal-" + move;
+  }
+}
