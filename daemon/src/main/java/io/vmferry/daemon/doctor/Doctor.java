@@ -1,6 +1,7 @@
 package io.vmferry.daemon.doctor;
 
 import io.vmferry.daemon.render.Table;
+import io.vmferry.kvm.memory.Hugepages;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -21,6 +22,7 @@ public final class Doctor {
     findings.addAll(KvmCheck.run());
     findings.addAll(UserfaultfdCheck.run());
     findings.addAll(new HostFiles(Path.of("/")).run());
+    findings.add(transparentHugepages(Hugepages.transparent()));
     return Report.of(findings);
   }
 
@@ -61,6 +63,17 @@ public final class Doctor {
     return feature >= JAVA
         ? Finding.ok("java", found)
         : Finding.fail("java", found, "Set JAVA_HOME to a JDK 17 or newer");
+  }
+
+  static Finding transparentHugepages(boolean given) {
+    String check = "transparent hugepages";
+    return given
+        ? Finding.ok(check, "guest memory gets them")
+        : Finding.warn(
+            check,
+            "guest memory gets none: a fresh destination fills several times slower",
+            "Run as root (CAP_SYS_ADMIN), or, as root: echo advise >"
+                + " /sys/kernel/mm/transparent_hugepage/shmem_enabled");
   }
 
   static Finding cores(int cores) {

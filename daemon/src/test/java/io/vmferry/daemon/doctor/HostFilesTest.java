@@ -105,4 +105,13 @@ class HostFilesTest {
         Guests cannot run or migrate on this host yet: see the checks that fail.""",
         String.join("\n", Doctor.lines(report)));
   }
+
+  @Test
+  void slowGuestMemoryIsNoFailure() {
+    Finding none = Doctor.transparentHugepages(false);
+
+    assertEquals(Finding.Status.WARN, none.status());
+    assertTrue(none.fix().contains("shmem_enabled"), none.toString());
+    assertEquals(Finding.Status.OK, Doctor.transparentHugepages(true).status());
+  }
 }

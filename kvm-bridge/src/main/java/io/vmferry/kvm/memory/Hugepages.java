@@ -38,6 +38,14 @@ public final class Hugepages {
     return read(pageSize, "nr_hugepages");
   }
 
+  /**
+   * Whether guest memory of 4 KiB pages gets transparent 2 MiB pages in this process: a matter of
+   * speed only.
+   */
+  public static boolean transparent() {
+    return TransparentHugepages.areGiven();
+  }
+
   private static long read(PageSize pageSize, String file) throws IOException {
     Path path =
         Path.of("/sys/kernel/mm/hugepages/hugepages-" + (pageSize.bytes() >> 10) + "kB")

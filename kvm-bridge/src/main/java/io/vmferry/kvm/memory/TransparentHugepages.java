@@ -6,6 +6,7 @@ import io.vmferry.kvm.SyscallException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -45,6 +46,12 @@ final class TransparentHugepages {
       throw new SyscallException("openat(tmpfs, O_TMPFILE)", Native.getLastError());
     }
     return new OwnedFd(raw);
+  }
+
+  /** Whether mappings of new memory files get such pages, from the mount or by the switch. */
+  static boolean areGiven() {
+    return Mount.TMPFS != null
+        || (Files.exists(SIZE) && !List.of("never", "deny").contains(sharedMemory()));
   }
 
   /** What the kernel's switch for all shared memory says; "never" if there is none. */

@@ -25,6 +25,7 @@ class TransparentHugepagesIT {
         Mapping mapping = memfd.map(0, 4 * HUGE)) {
       mapping.fill(HUGE, 1, (byte) 1);
 
+      assertTrue(Hugepages.transparent());
       assertEquals(HUGE, memfd.allocatedBytes());
       assertEquals(HUGE, memfd.nextData(0));
     }
