@@ -147,7 +147,7 @@ class MigrationIT {
   private String receive(MemoryMode mode, TestProbe<MigrationEvent> events) {
     String url =
         mode == MemoryMode.LOCAL ? "unix:" + directory.resolve("m.sock") : "tcp:127.0.0.1:0";
-    return destination.receive(new ReceiveOptions(url, mode, true, null), events).url();
+    return destination.receive(new ReceiveOptions(url, mode, true, true, null), events).url();
   }
 
   private static SendOptions options(String url, MemoryMode mode, int connections) {
@@ -159,6 +159,7 @@ class MigrationIT {
         Duration.ofSeconds(30),
         TimeoutStrategy.IGNORE,
         0,
+        true,
         true);
   }
 }

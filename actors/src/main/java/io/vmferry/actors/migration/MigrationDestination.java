@@ -13,6 +13,7 @@ import io.vmferry.kvm.OwnedFd;
 import io.vmferry.kvm.memory.MemoryDigest;
 import io.vmferry.streams.transfer.Inbound;
 import io.vmferry.streams.transport.Connection;
+import io.vmferry.streams.wire.Extensions;
 import io.vmferry.streams.wire.Response;
 import io.vmferry.streams.wire.WireLimits;
 import java.io.IOException;
@@ -107,6 +108,7 @@ public final class MigrationDestination {
   private @Nullable Reception reception;
   private @Nullable Machine unadopted;
   private @Nullable ActorRef<Vm.Command> vm;
+  private Extensions agreed = Extensions.NONE;
   private String vmName = "";
   private boolean answersSent;
 
@@ -205,7 +207,9 @@ public final class MigrationDestination {
 
   private Behavior<Command> onPreparing(FromSource m) {
     if (m.event() instanceof Inbound.Start start) {
-      start.reply(Response.ok());
+      Extensions known = options.extensions() ? Extensions.known() : Extensions.NONE;
+      agreed = known.and(start.extensions());
+      start.reply(Response.ok(agreed));
     } else if (m.event() instanceof Inbound.MemoryFd memory) {
       if (memoryFds.putIfAbsent(memory.slot(), memory.fd()) != null) {
         memory.fd().close();
@@ -284,7 +288,7 @@ public final class MigrationDestination {
     unadopted = machine;
     figures.expect(machine.memory().sizeBytes());
     LongConsumer progress = figures.bytesReceived()::addAndGet;
-    Objects.requireNonNull(reception).receiveInto(machine.memory(), progress);
+    Objects.requireNonNull(reception).receiveInto(machine.memory(), agreed, progress);
     if (options.mode() == MemoryMode.PRECOPY) {
       event.accept(machine.memory(), progress);
     } else {

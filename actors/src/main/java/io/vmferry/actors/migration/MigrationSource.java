@@ -21,6 +21,7 @@ import io.vmferry.streams.transfer.RoundResult;
 import io.vmferry.streams.transfer.Throttle;
 import io.vmferry.streams.transport.Connection;
 import io.vmferry.streams.transport.MigrationUrl;
+import io.vmferry.streams.wire.Extensions;
 import io.vmferry.streams.wire.PeerRefusedException;
 import java.io.IOException;
 import java.time.Duration;
@@ -165,7 +166,7 @@ public final class MigrationSource {
   }
 
   private List<Connection> connectAndConfigure() throws IOException {
-    channel.start();
+    channel.start(options.extensions() ? Extensions.known() : Extensions.NONE);
     if (options.mode() == MemoryMode.LOCAL) {
       for (GuestRegion region : seed.machine().memory().regions()) {
         channel.memoryFd(region.slot(), region.memfd().fd());

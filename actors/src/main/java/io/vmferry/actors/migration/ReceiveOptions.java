@@ -10,10 +10,15 @@ import org.jspecify.annotations.Nullable;
  *     unix:/path}
  * @param mode how memory travels; the source must use the same
  * @param verify whether to compute a digest of the guest's memory before it runs here
+ * @param extensions whether extensions that the source offers are taken
  * @param vmName the name the guest gets here, or null for the one it brings
  */
 public record ReceiveOptions(
-    String receiverUrl, MemoryMode mode, boolean verify, @Nullable String vmName) {
+    String receiverUrl,
+    MemoryMode mode,
+    boolean verify,
+    boolean extensions,
+    @Nullable String vmName) {
 
   /**
    * Checks the address.

@@ -8,6 +8,7 @@ import io.vmferry.streams.transport.Connection;
 import io.vmferry.streams.transport.Listener;
 import io.vmferry.streams.transport.MigrationUrl;
 import io.vmferry.streams.wire.ConnectionRole;
+import io.vmferry.streams.wire.Extensions;
 import io.vmferry.streams.wire.WireFormat;
 import io.vmferry.streams.wire.WireLimits;
 import java.io.IOException;
@@ -68,8 +69,8 @@ final class Reception implements AutoCloseable {
   }
 
   /** The guest's memory is there: connections that carry memory may begin. */
-  void receiveInto(GuestMemory guestMemory, LongConsumer progress) {
-    memory.complete(new MemoryReceiver(guestMemory, progress));
+  void receiveInto(GuestMemory guestMemory, Extensions agreed, LongConsumer progress) {
+    memory.complete(new MemoryReceiver(guestMemory, agreed, progress));
   }
 
   @Override

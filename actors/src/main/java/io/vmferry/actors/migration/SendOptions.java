@@ -15,6 +15,8 @@ import java.time.Duration;
  * @param timeoutStrategy what happens then
  * @param bandwidthBytesPerSecond limit over all connections; 0 is none
  * @param verify whether each side computes a digest of the guest's memory at the switchover
+ * @param extensions whether extensions of the protocol are offered; without them every byte is one
+ *     that Cloud Hypervisor sends
  */
 public record SendOptions(
     String destinationUrl,
@@ -24,7 +26,8 @@ public record SendOptions(
     Duration timeout,
     TimeoutStrategy timeoutStrategy,
     long bandwidthBytesPerSecond,
-    boolean verify) {
+    boolean verify,
+    boolean extensions) {
   /** The most memory connections a destination accepts: docs/protocol.md, Connections. */
   public static final int MAX_CONNECTIONS = 128;
 
@@ -63,7 +66,10 @@ public record SendOptions(
     }
   }
 
-  /** Options with the defaults: one connection, 300 ms downtime, one hour, cancel, no limit. */
+  /**
+   * Options with the defaults: one connection, 300 ms downtime, one hour, cancel, no limit,
+   * extensions.
+   */
   public static SendOptions to(String destinationUrl, MemoryMode mode) {
     return new SendOptions(
         destinationUrl,
@@ -73,6 +79,7 @@ public record SendOptions(
         DEFAULT_TIMEOUT,
         TimeoutStrategy.CANCEL,
         0,
-        false);
+        false,
+        true);
   }
 }

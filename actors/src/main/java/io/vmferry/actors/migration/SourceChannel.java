@@ -6,6 +6,7 @@ import io.vmferry.streams.transport.Connector;
 import io.vmferry.streams.transport.MigrationUrl;
 import io.vmferry.streams.wire.Command;
 import io.vmferry.streams.wire.ConnectionRole;
+import io.vmferry.streams.wire.Extensions;
 import io.vmferry.streams.wire.PeerRefusedException;
 import io.vmferry.streams.wire.Request;
 import io.vmferry.streams.wire.Response;
@@ -29,6 +30,7 @@ final class SourceChannel implements AutoCloseable {
   private final Duration connectTimeout;
   private final Duration answerTimeout;
   private final List<Connection> connections = new CopyOnWriteArrayList<>();
+  private volatile Extensions agreed = Extensions.NONE;
   private volatile boolean closed;
 
   /**
@@ -41,10 +43,20 @@ final class SourceChannel implements AutoCloseable {
     this.answerTimeout = answerTimeout;
   }
 
-  /** Opens the main connection and agrees on the version. */
-  void start() throws IOException {
+  /**
+   * Opens the main connection and agrees on the version and the extensions.
+   *
+   * @throws io.vmferry.streams.wire.ProtocolException if the destination takes an extension that
+   *     was not offered
+   */
+  void start(Extensions offered) throws IOException {
     open();
-    exchange(Request.start(0));
+    agreed = exchange(Request.start(offered)).extensions().takenFrom(offered);
+  }
+
+  /** What both sides know; none before {@link #start}. */
+  Extensions agreed() {
+    return agreed;
   }
 
   /** Hands over the memory file of one slot; UNIX sockets only. */
@@ -137,21 +149,22 @@ final class SourceChannel implements AutoCloseable {
     return connections.get(0);
   }
 
-  private void exchange(Request request, ByteBuffer... payload) throws IOException {
+  private Response exchange(Request request, ByteBuffer... payload) throws IOException {
     ByteBuffer[] buffers = new ByteBuffer[payload.length + 1];
     buffers[0] = frame(request);
     System.arraycopy(payload, 0, buffers, 1, payload.length);
     main().writeFully(buffers);
-    awaitOk(request.command());
+    return awaitOk(request.command());
   }
 
-  private void awaitOk(Command command) throws IOException {
+  private Response awaitOk(Command command) throws IOException {
     ByteBuffer answer = ByteBuffer.allocateDirect(WireFormat.RESPONSE_BYTES);
     main().readFully(answer);
     Response response = Response.decode(answer.flip()).requireEmpty(command);
     if (!response.isOk()) {
       throw new PeerRefusedException(command);
     }
+    return response;
   }
 
   private static ByteBuffer frame(Request request) {

@@ -53,6 +53,7 @@ public record SendParams(
         timeout,
         timeoutStrategy,
         bandwidthBytesPerSecond,
-        verify);
+        verify,
+        true);
   }
 }

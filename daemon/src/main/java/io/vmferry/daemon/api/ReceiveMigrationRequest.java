@@ -12,7 +12,12 @@ import org.jspecify.annotations.Nullable;
  * @param memoryMode {@code precopy}, {@code postcopy} or {@code local}, as on the source
  * @param name what to call the VM here; absent for the name it has on the source
  * @param verify whether to compute the memory digest
+ * @param extensions whether to take extensions of the protocol; absent for true
  */
 @JsonNaming(SnakeCaseStrategy.class)
 public record ReceiveMigrationRequest(
-    String receiverUrl, String memoryMode, @Nullable String name, boolean verify) {}
+    String receiverUrl,
+    String memoryMode,
+    @Nullable String name,
+    boolean verify,
+    @Nullable Boolean extensions) {}

@@ -2,6 +2,7 @@ package io.vmferry.daemon.api;
 
 import com.fasterxml.jackson.databind.PropertyNamingStrategies.SnakeCaseStrategy;
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Body of {@code POST /v1/vms/{name}/send-migration}.
@@ -14,6 +15,7 @@ import com.fasterxml.jackson.databind.annotation.JsonNaming;
  * @param timeoutStrategy {@code cancel} or {@code ignore}
  * @param bandwidthBytesPerSecond 0 for no limit
  * @param verify whether to compare memory digests of both sides
+ * @param extensions whether to offer extensions of the protocol; absent for true
  */
 @JsonNaming(SnakeCaseStrategy.class)
 public record SendMigrationRequest(
@@ -24,4 +26,5 @@ public record SendMigrationRequest(
     long timeoutS,
     String timeoutStrategy,
     long bandwidthBytesPerSecond,
-    boolean verify) {}
+    boolean verify,
+    @Nullable Boolean extensions) {}

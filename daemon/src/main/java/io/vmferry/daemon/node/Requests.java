@@ -93,7 +93,8 @@ final class Requests {
                 Duration.ofSeconds(request.timeoutS()),
                 constant(TimeoutStrategy.class, "timeout_strategy", request.timeoutStrategy()),
                 request.bandwidthBytesPerSecond(),
-                request.verify()));
+                request.verify(),
+                !Boolean.FALSE.equals(request.extensions())));
   }
 
   static ReceiveOptions receive(ReceiveMigrationRequest request) {
@@ -104,6 +105,7 @@ final class Requests {
                 request.receiverUrl(),
                 constant(MemoryMode.class, "memory_mode", request.memoryMode()),
                 request.verify(),
+                !Boolean.FALSE.equals(request.extensions()),
                 request.name()));
   }
 

@@ -5,7 +5,8 @@ import java.util.List;
 
 /**
  * The options of {@code receive-migration}: ch-remote's form, which is also the URL alone, and
- * beside it {@code local}, {@code name} and {@code verify}. The mode must be the source's.
+ * beside it {@code local}, {@code name}, {@code verify} and {@code extensions}. The mode must be
+ * the source's.
  *
  * <p>Source: Cloud Hypervisor, vmm/src/api/mod.rs, VmReceiveMigrationData.
  */
@@ -13,10 +14,10 @@ public final class ReceiveMigrationOptions {
   /** The list's form, for help texts. */
   public static final String SYNTAX =
       "receiver_url=tcp:<host>:<port>|unix:<path>[,memory_mode=precopy|postcopy]"
-          + "[,local=on|off][,name=<vm>][,verify=on|off]";
+          + "[,local=on|off][,name=<vm>][,verify=on|off][,extensions=on|off]";
 
   private static final List<String> NAMES =
-      List.of("receiver_url", "memory_mode", "local", "name", "verify");
+      List.of("receiver_url", "memory_mode", "local", "name", "verify", "extensions");
 
   private ReceiveMigrationOptions() {}
 
@@ -38,6 +39,10 @@ public final class ReceiveMigrationOptions {
     boolean local = options.toggle("local", false);
     MigrationAddress.checkLocal("receiver_url", url, local, mode);
     return new ReceiveMigrationRequest(
-        url, local ? "local" : mode, options.get("name"), options.toggle("verify", false));
+        url,
+        local ? "local" : mode,
+        options.get("name"),
+        options.toggle("verify", false),
+        options.toggle("extensions", true));
   }
 }

@@ -8,8 +8,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The options of {@code send-migration}: ch-remote's names, defaults and rules, and beside them
- * {@code bandwidth} and {@code verify}. Postcopy takes several connections here, which Cloud
- * Hypervisor does not allow.
+ * {@code bandwidth}, {@code verify} and {@code extensions}. Postcopy takes several connections
+ * here, which Cloud Hypervisor does not allow.
  *
  * <p>Source: Cloud Hypervisor, vmm/src/api/mod.rs, VmSendMigrationData.
  */
@@ -27,7 +27,8 @@ public final class SendMigrationOptions {
   public static final String SYNTAX =
       "destination_url=tcp:<host>:<port>|unix:<path>[,memory_mode=precopy|postcopy]"
           + "[,local=on|off][,connections=<n>][,downtime_ms=<n>][,timeout_s=<n>]"
-          + "[,timeout_strategy=cancel|ignore][,bandwidth=<rate>][,verify=on|off]";
+          + "[,timeout_strategy=cancel|ignore][,bandwidth=<rate>][,verify=on|off]"
+          + "[,extensions=on|off]";
 
   private static final List<String> NAMES =
       List.of(
@@ -39,7 +40,8 @@ public final class SendMigrationOptions {
           "timeout_s",
           "timeout_strategy",
           "bandwidth",
-          "verify");
+          "verify",
+          "extensions");
   private static final List<String> NOT_HERE = List.of("tls_dir", "preserve_source");
 
   private SendMigrationOptions() {}
@@ -71,7 +73,8 @@ public final class SendMigrationOptions {
         options.positive("timeout_s", DEFAULT_TIMEOUT_S, Integer.MAX_VALUE),
         options.oneOf("timeout_strategy", "cancel", List.of("cancel", "ignore")),
         bandwidth(options.get("bandwidth")),
-        options.toggle("verify", false));
+        options.toggle("verify", false),
+        options.toggle("extensions", true));
   }
 
   private static void checkTogether(String url, String mode, boolean local, int connections) {

@@ -303,7 +303,8 @@ class FailureIT {
   }
 
   private static SendMigrationRequest slow(MigrationView receiving, String strategy) {
-    return new SendMigrationRequest(receiving.url(), "precopy", 1, 20, 2, strategy, 8 * MIB, true);
+    return new SendMigrationRequest(
+        receiving.url(), "precopy", 1, 20, 2, strategy, 8 * MIB, true, null);
   }
 
   /** The guest goes on here as before; the destination has thrown away what it got. */

@@ -84,7 +84,7 @@ class MigrationMatrixIT {
             nodes.send(
                 "wide",
                 new SendMigrationRequest(
-                    receiving.url(), "precopy", connections, 300, 60, "ignore", 0, true)));
+                    receiving.url(), "precopy", connections, 300, 60, "ignore", 0, true, null)));
 
     TwoNodes.assertMoved(departure, nodes.arrival(receiving));
     nodes.assertRunsOn(nodes.destination(), "wide");

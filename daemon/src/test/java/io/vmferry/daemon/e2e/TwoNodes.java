@@ -123,7 +123,7 @@ final class TwoNodes implements AutoCloseable {
   MigrationView receive(String mode, String url) throws IOException {
     return destination
         .client()
-        .receiveMigration(new ReceiveMigrationRequest(url, mode, null, true));
+        .receiveMigration(new ReceiveMigrationRequest(url, mode, null, true, null));
   }
 
   MigrationView send(String name, String url, String mode) throws IOException {
@@ -135,7 +135,7 @@ final class TwoNodes implements AutoCloseable {
   }
 
   static SendMigrationRequest options(String url, String mode) {
-    return new SendMigrationRequest(url, mode, 1, 300, 60, "ignore", 0, true);
+    return new SendMigrationRequest(url, mode, 1, 300, 60, "ignore", 0, true, null);
   }
 
   /** The source's ending. */

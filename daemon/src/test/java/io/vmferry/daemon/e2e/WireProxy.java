@@ -1,6 +1,7 @@
 package io.vmferry.daemon.e2e;
 
 import io.vmferry.streams.wire.Command;
+import io.vmferry.streams.wire.Extensions;
 import io.vmferry.streams.wire.WireFormat;
 import java.io.EOFException;
 import java.io.IOException;
@@ -221,7 +222,7 @@ final class WireProxy implements AutoCloseable {
       while (true) {
         byte[] header = exactly(in, WireFormat.REQUEST_BYTES);
         ByteBuffer frame = ByteBuffer.wrap(header).order(WireFormat.ORDER);
-        Command command = Command.of(frame.getShort(0));
+        Command command = Command.of(Short.toUnsignedInt(frame.getShort(0)), Extensions.known());
         long length = frame.getLong(8);
         if (!passes(command)) {
           return;

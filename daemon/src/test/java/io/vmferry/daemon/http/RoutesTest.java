@@ -150,8 +150,8 @@ class RoutesTest {
     client.deleteVm("a");
     client.console("a");
     client.sendMigration(
-        "a", new SendMigrationRequest("tcp:h:1", "precopy", 1, 300, 60, "cancel", 0, false));
-    client.receiveMigration(new ReceiveMigrationRequest("tcp:h:0", "precopy", null, true));
+        "a", new SendMigrationRequest("tcp:h:1", "precopy", 1, 300, 60, "cancel", 0, false, null));
+    client.receiveMigration(new ReceiveMigrationRequest("tcp:h:0", "precopy", null, true, null));
     client.migrate(new MigrateRequest("a", "b", "precopy", 1, 0, 300, 60, "cancel", false));
     client.migration("m-1");
     client.cancelMigration("m-1");

@@ -183,7 +183,7 @@ class LocalNodeTest {
   void aSessionIsOnTheBoardWithWhatItsFirstEventsSaid() {
     CompletionStage<MigrationView> answer =
         node.receiveMigration(
-            new ReceiveMigrationRequest("tcp:127.0.0.1:0", "postcopy", null, true));
+            new ReceiveMigrationRequest("tcp:127.0.0.1:0", "postcopy", null, true, null));
     VmHost.ReceiveVm asked = host.expectMessageClass(VmHost.ReceiveVm.class);
     assertEquals(MemoryMode.POSTCOPY, asked.options().mode());
     assertEquals(sessions.getRef(), asked.follower());
@@ -249,14 +249,16 @@ class LocalNodeTest {
             () ->
                 node.sendMigration(
                     "a",
-                    new SendMigrationRequest("ftp:h:1", "precopy", 1, 300, 60, "cancel", 0, false)),
+                    new SendMigrationRequest(
+                        "ftp:h:1", "precopy", 1, 300, 60, "cancel", 0, false, null)),
             () ->
                 node.sendMigration(
                     "a",
-                    new SendMigrationRequest("tcp:h:1", "precopy", 1, 300, 60, "sulk", 0, false)),
+                    new SendMigrationRequest(
+                        "tcp:h:1", "precopy", 1, 300, 60, "sulk", 0, false, null)),
             () ->
                 node.receiveMigration(
-                    new ReceiveMigrationRequest("tcp:h:1", "nocopy", null, false)))) {
+                    new ReceiveMigrationRequest("tcp:h:1", "nocopy", null, false, null)))) {
       assertEquals(400, assertThrows(ProblemException.class, request::run).status());
     }
     host.expectNoMessage();

@@ -10,7 +10,7 @@ class ReceiveMigrationOptionsTest {
   @Test
   void hasCloudHypervisorsDefaults() {
     assertEquals(
-        new ReceiveMigrationRequest("tcp:0.0.0.0:9000", "precopy", null, false),
+        new ReceiveMigrationRequest("tcp:0.0.0.0:9000", "precopy", null, false, true),
         ReceiveMigrationOptions.parse("receiver_url=tcp:0.0.0.0:9000"));
   }
 
@@ -22,9 +22,10 @@ class ReceiveMigrationOptionsTest {
   @Test
   void readsEveryOption() {
     assertEquals(
-        new ReceiveMigrationRequest("unix:/run/m.sock", "local", "copy", true),
+        new ReceiveMigrationRequest("unix:/run/m.sock", "local", "copy", true, false),
         ReceiveMigrationOptions.parse(
-            "receiver_url=unix:/run/m.sock,local=on,name=copy,verify=on,memory_mode=precopy"));
+            "receiver_url=unix:/run/m.sock,local=on,name=copy,verify=on,memory_mode=precopy,"
+                + "extensions=off"));
   }
 
   @Test

@@ -159,6 +159,18 @@ public final class GuestMemory implements AutoCloseable {
   }
 
   /**
+   * Makes a range zero without allocating what is a hole, and frees what is long enough to be worth
+   * it. Nobody may write the range meanwhile, and no page of it may be missing in postcopy.
+   *
+   * @throws IllegalArgumentException if no region holds the whole range
+   * @throws SyscallException if the kernel refuses
+   */
+  public void clear(Gpa gpa, long lengthBytes) throws SyscallException {
+    GuestRegion region = regionAt(gpa, lengthBytes);
+    region.clear(region.offsetOf(gpa), lengthBytes);
+  }
+
+  /**
    * Copies bytes out of guest memory.
    *
    * @throws IllegalArgumentException if no region holds the whole range

@@ -2,6 +2,7 @@ package io.vmferry.kvm.memory;
 
 import io.vmferry.kvm.Gpa;
 import io.vmferry.kvm.Hva;
+import io.vmferry.kvm.SyscallException;
 
 /**
  * One piece of a guest's RAM: a memslot with the file and the mapping behind it.
@@ -15,6 +16,8 @@ import io.vmferry.kvm.Hva;
  */
 public record GuestRegion(
     int slot, Gpa base, long sizeBytes, Memfd memfd, long fileOffset, Mapping mapping) {
+  // Shorter data is overwritten: it is warm, and the guest is likely to write there again.
+  static final long FREED_BYTES = 2L << 20;
 
   /** Checks that file and mapping are long enough. */
   public GuestRegion {
@@ -46,6 +49,28 @@ public record GuestRegion(
   /** How far {@code gpa} is behind the region's base, in bytes. */
   public long offsetOf(Gpa gpa) {
     return gpa.value() - base.value();
+  }
+
+  /** See {@link GuestMemory#clear}. */
+  void clear(long offset, long lengthBytes) throws SyscallException {
+    long end = offset + lengthBytes;
+    for (long data = nextData(offset, end); data < end; ) {
+      long hole = memfd.nextHole(fileOffset + data);
+      long length = (hole < 0 ? end : Math.min(end, hole - fileOffset)) - data;
+      // A hole in a file of hugepages would lose its place in the pool.
+      if (length < FREED_BYTES || memfd.pageSize().isHuge()) {
+        mapping.fill(data, length, (byte) 0);
+      } else {
+        memfd.punchHole(fileOffset + data, length);
+      }
+      data = nextData(data + length, end);
+    }
+  }
+
+  /** Where data begins at or behind an offset of the region, {@code end} if not before it. */
+  private long nextData(long offset, long end) throws SyscallException {
+    long data = offset < end ? memfd.nextData(fileOffset + offset) : -1;
+    return data < 0 ? end : Math.min(end, data - fileOffset);
   }
 
   /** The address of a guest byte in this process. */

@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.vmferry.kvm.Gpa;
+import io.vmferry.kvm.testing.HugepageReservation;
 import java.io.IOException;
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -90,5 +91,39 @@ class GuestMemoryIT {
     assertTrue(HostMemory.availableBytes() <= HostMemory.totalBytes());
     assertTrue(Hugepages.free(PageSize.KIB_4) > 0);
     assertTrue(Hugepages.free(PageSize.MIB_2) <= Hugepages.total(PageSize.MIB_2));
+  }
+
+  @Test
+  void clearingLeavesHolesAndFreesLongData() throws Exception {
+    long size = 16 << 20;
+    try (GuestMemory memory = GuestMemory.allocate(size, PageSize.KIB_4)) {
+      Memfd memfd = memory.regions().get(0).memfd();
+      Mapping mapping = memory.regions().get(0).mapping();
+      mapping.fill(1 << 20, 8192, (byte) 7);
+      mapping.fill(4 << 20, 8 << 20, (byte) 7);
+
+      memory.clear(new Gpa((1 << 20) + 4096), size - (1 << 20) - 8192);
+
+      assertEquals(8192, memfd.allocatedBytes());
+      assertEquals(7, memory.read(new Gpa((1 << 20) + 4095), 1)[0]);
+      assertArrayEquals(new byte[4096], memory.read(new Gpa((1 << 20) + 4096), 4096));
+      assertArrayEquals(new byte[8 << 20], memory.read(new Gpa(4 << 20), 8 << 20));
+    }
+  }
+
+  @Test
+  void clearingKeepsTheHugepagesOfThePool() throws Exception {
+    long size = PageSize.MIB_2.bytes() * 3;
+    try (var pool = HugepageReservation.reserve(PageSize.MIB_2, 3);
+        GuestMemory memory = GuestMemory.allocate(size, PageSize.MIB_2)) {
+      memory.regions().get(0).mapping().fill(0, size, (byte) 7);
+
+      memory.clear(new Gpa(4096), size - 4096);
+
+      assertEquals(size, memory.regions().get(0).memfd().allocatedBytes());
+      assertEquals(7, memory.read(new Gpa(4095), 1)[0]);
+      assertArrayEquals(new byte[(int) size - 4096], memory.read(new Gpa(4096), (int) size - 4096));
+      assertTrue(pool != null);
+    }
   }
 }

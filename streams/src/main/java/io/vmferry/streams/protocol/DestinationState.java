@@ -1,11 +1,13 @@
 package io.vmferry.streams.protocol;
 
 import io.vmferry.streams.wire.Command;
+import io.vmferry.streams.wire.Extensions;
 import io.vmferry.streams.wire.ProtocolException;
 import java.util.EnumMap;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.stream.Collectors;
 
 /**
  * Where the destination stands on the main connection. A command that is not legal in the state
@@ -13,7 +15,7 @@ import java.util.TreeSet;
  *
  * <pre>
  * ESTABLISHED -Start-&gt; STARTED -MemoryFd*-&gt; MEMORY_FDS_RECEIVED
- * STARTED | MEMORY_FDS_RECEIVED -Config-&gt; CONFIGURED -Memory*-&gt; CONFIGURED
+ * STARTED | MEMORY_FDS_RECEIVED -Config-&gt; CONFIGURED -(Memory | MemoryZero)*-&gt; CONFIGURED
  * CONFIGURED -State-&gt; STATE_RECEIVED -Complete | CompletePaused-&gt; COMPLETED
  * any but COMPLETED -Abandon-&gt; ABORTED
  * </pre>
@@ -50,6 +52,7 @@ public enum DestinationState {
     allow(MEMORY_FDS_RECEIVED, Command.MEMORY_FD, MEMORY_FDS_RECEIVED);
     allow(MEMORY_FDS_RECEIVED, Command.CONFIG, CONFIGURED);
     allow(CONFIGURED, Command.MEMORY, CONFIGURED);
+    allow(CONFIGURED, Command.MEMORY_ZERO, CONFIGURED);
     allow(CONFIGURED, Command.STATE, STATE_RECEIVED);
     allow(STATE_RECEIVED, Command.COMPLETE, COMPLETED);
     allow(STATE_RECEIVED, Command.COMPLETE_PAUSED, COMPLETED);
@@ -68,14 +71,16 @@ public enum DestinationState {
     return NEXT.getOrDefault(from, Map.of());
   }
 
-  /** Whether the command may come now. */
-  public boolean permits(Command command) {
-    return moves(this).containsKey(command);
+  /** Whether the command may come now, with these extensions agreed. */
+  public boolean permits(Command command, Extensions agreed) {
+    return agreed.permit(command) && moves(this).containsKey(command);
   }
 
-  /** The commands that may come now; none in a final state. */
-  public Set<Command> permitted() {
-    return Set.copyOf(moves(this).keySet());
+  /** The commands that may come now, with these extensions agreed; none in a final state. */
+  public Set<Command> permitted(Extensions agreed) {
+    return moves(this).keySet().stream()
+        .filter(agreed::permit)
+        .collect(Collectors.toUnmodifiableSet());
   }
 
   /** Whether nothing more may come on the main connection. */
@@ -91,12 +96,14 @@ public enum DestinationState {
   /**
    * The state after the command was carried out. One that failed leads to {@link #ABORTED}.
    *
+   * @param agreed the migration's extensions, none before Start was answered
    * @throws ProtocolException if it may not come now; the migration is aborted then
    */
-  public DestinationState next(Command command) throws ProtocolException {
+  public DestinationState next(Command command, Extensions agreed) throws ProtocolException {
     DestinationState to = moves(this).get(command);
-    if (to == null) {
-      String legal = isFinal() ? "no further command" : "one of " + new TreeSet<>(permitted());
+    if (to == null || !agreed.permit(command)) {
+      String legal =
+          isFinal() ? "no further command" : "one of " + new TreeSet<>(permitted(agreed));
       throw new ProtocolException(legal, command.toString()).inState(name());
     }
     return to;

@@ -1,12 +1,14 @@
 package io.vmferry.streams.protocol;
 
 import io.vmferry.streams.wire.Command;
+import io.vmferry.streams.wire.Extensions;
 import io.vmferry.streams.wire.ProtocolException;
 import io.vmferry.streams.wire.Status;
 import java.util.EnumMap;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.stream.Collectors;
 
 /**
  * Where the source stands on the main connection: the mirror of {@link DestinationState}, with the
@@ -18,7 +20,7 @@ import java.util.TreeSet;
  *
  * <pre>
  * CONNECTED -Start-&gt; STARTED -MemoryFd*-&gt; MEMORY_FDS_SENT
- * STARTED | MEMORY_FDS_SENT -Config-&gt; CONFIGURED -Memory*-&gt; CONFIGURED
+ * STARTED | MEMORY_FDS_SENT -Config-&gt; CONFIGURED -(Memory | MemoryZero)*-&gt; CONFIGURED
  * CONFIGURED -State-&gt; STATE_SENT -Complete | CompletePaused-&gt; COMPLETE_SENT -ok-&gt; COMPLETED
  * any before COMPLETE_SENT -Abandon, error answer, lost connection-&gt; ABANDONED
  * COMPLETE_SENT -error answer-&gt; ABANDONED
@@ -58,6 +60,7 @@ public enum SourceState {
     allow(MEMORY_FDS_SENT, Command.MEMORY_FD, MEMORY_FDS_SENT);
     allow(MEMORY_FDS_SENT, Command.CONFIG, CONFIGURED);
     allow(CONFIGURED, Command.MEMORY, CONFIGURED);
+    allow(CONFIGURED, Command.MEMORY_ZERO, CONFIGURED);
     allow(CONFIGURED, Command.STATE, STATE_SENT);
     allow(STATE_SENT, Command.COMPLETE, COMPLETE_SENT);
     allow(STATE_SENT, Command.COMPLETE_PAUSED, COMPLETE_SENT);
@@ -76,14 +79,16 @@ public enum SourceState {
     return NEXT.getOrDefault(from, Map.of());
   }
 
-  /** Whether the command may be sent now. */
-  public boolean permits(Command command) {
-    return moves(this).containsKey(command);
+  /** Whether the command may be sent now, with these extensions agreed. */
+  public boolean permits(Command command, Extensions agreed) {
+    return agreed.permit(command) && moves(this).containsKey(command);
   }
 
-  /** The commands that may be sent now. */
-  public Set<Command> permitted() {
-    return Set.copyOf(moves(this).keySet());
+  /** The commands that may be sent now, with these extensions agreed. */
+  public Set<Command> permitted(Extensions agreed) {
+    return moves(this).keySet().stream()
+        .filter(agreed::permit)
+        .collect(Collectors.toUnmodifiableSet());
   }
 
   /** Whether nothing more may be sent on the main connection. */
@@ -102,12 +107,14 @@ public enum SourceState {
   /**
    * The state after the command, once it was answered ok; {@link #COMPLETE_SENT} at once.
    *
+   * @param agreed the migration's extensions, none before Start was answered
    * @throws ProtocolException if it may not be sent now: a fault of this program
    */
-  public SourceState next(Command command) throws ProtocolException {
+  public SourceState next(Command command, Extensions agreed) throws ProtocolException {
     SourceState to = moves(this).get(command);
-    if (to == null) {
-      String legal = permitted().isEmpty() ? "no command" : "one of " + new TreeSet<>(permitted());
+    if (to == null || !agreed.permit(command)) {
+      Set<Command> permitted = permitted(agreed);
+      String legal = permitted.isEmpty() ? "no command" : "one of " + new TreeSet<>(permitted);
       throw new ProtocolException(legal, command.toString()).inState(name());
     }
     return to;

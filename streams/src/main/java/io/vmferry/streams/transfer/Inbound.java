@@ -2,6 +2,7 @@ package io.vmferry.streams.transfer;
 
 import io.vmferry.kvm.OwnedFd;
 import io.vmferry.kvm.memory.GuestMemory;
+import io.vmferry.streams.wire.Extensions;
 import io.vmferry.streams.wire.Response;
 import java.util.function.LongConsumer;
 import org.apache.pekko.util.ByteString;
@@ -43,13 +44,12 @@ public sealed interface Inbound {
   }
 
   /**
-   * The source opens the migration. The answer says which extensions are taken, or is an error if
-   * the version does not fit.
+   * The source opens the migration, in a version that fits. The extensions in the answer are the
+   * migration's from there on.
    *
-   * @param version the source's protocol version
-   * @param extensions what it offers, a bit set
+   * @param extensions what the source offers
    */
-  record Start(int version, int extensions, Answer answer) implements Question {}
+  record Start(Extensions extensions, Answer answer) implements Question {}
 
   /**
    * The memory of a slot.
@@ -71,7 +71,7 @@ public sealed interface Inbound {
     }
   }
 
-  /** A Memory command was carried out and answered. */
+  /** A Memory or MemoryZero was carried out and answered. */
   record Memory(ReceivedMemory received) implements Inbound {}
 
   /**

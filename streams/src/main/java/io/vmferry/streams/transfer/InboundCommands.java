@@ -3,9 +3,11 @@ package io.vmferry.streams.transfer;
 import io.vmferry.kvm.OwnedFd;
 import io.vmferry.kvm.memory.GuestMemory;
 import io.vmferry.streams.protocol.DestinationState;
+import io.vmferry.streams.protocol.VersionCheck;
 import io.vmferry.streams.transport.Connection;
 import io.vmferry.streams.transport.Payloads;
 import io.vmferry.streams.wire.Command;
+import io.vmferry.streams.wire.Extensions;
 import io.vmferry.streams.wire.ProtocolException;
 import io.vmferry.streams.wire.Request;
 import io.vmferry.streams.wire.Response;
@@ -74,6 +76,7 @@ public final class InboundCommands extends GraphStage<SourceShape<Inbound>> {
     private final AsyncCallback<Said> answered = createAsyncCallback(this::onAnswer);
     private DestinationState state = DestinationState.ESTABLISHED;
     private DestinationState stateAfterAnswer = DestinationState.ESTABLISHED;
+    private Extensions agreed = Extensions.NONE;
     private @Nullable MemoryReceiver receiver;
     private boolean awaitsAnswer;
 
@@ -93,13 +96,13 @@ public final class InboundCommands extends GraphStage<SourceShape<Inbound>> {
 
     private void next() {
       try {
-        Request request = MemoryReceiver.readRequest(connection, header);
+        Request request = MemoryReceiver.readRequest(connection, header, agreed);
         if (request == null) {
           close(new EOFException("The source closed " + connection.describe() + '.'));
           return;
         }
         try {
-          stateAfterAnswer = state.next(request.command());
+          stateAfterAnswer = state.next(request.command(), agreed);
           carryOut(request, WireLimits.check(request));
         } catch (ProtocolException e) {
           throw e.offset() >= 0 ? e : e.atOffset(connection.bytesRead() - WireFormat.REQUEST_BYTES);
@@ -113,17 +116,21 @@ public final class InboundCommands extends GraphStage<SourceShape<Inbound>> {
 
     private void carryOut(Request request, int length) throws IOException {
       switch (request.command()) {
-        case START ->
-            ask(new Inbound.Start(request.version(), request.extensions(), new Pending()));
+        case START -> start(request);
         case MEMORY_FD -> receiveDescriptor();
         case CONFIG -> ask(new Inbound.Config(payload(length), new Pending()));
-        case MEMORY -> receiveMemory(request);
+        case MEMORY, MEMORY_ZERO -> receiveMemory(request);
         case STATE -> ask(new Inbound.State(payload(length), new Pending()));
         case COMPLETE -> ask(new Inbound.Complete(false, new Pending()));
         case COMPLETE_PAUSED -> ask(new Inbound.Complete(true, new Pending()));
         case ABANDON -> ask(new Inbound.Abandon(new Pending()));
         case PAGE_FAULT -> throw new IllegalStateException("no state permits " + request);
       }
+    }
+
+    private void start(Request request) throws ProtocolException {
+      VersionCheck.check(request);
+      ask(new Inbound.Start(request.extensions(), new Pending()));
     }
 
     private void ask(Inbound event) {
@@ -167,6 +174,9 @@ public final class InboundCommands extends GraphStage<SourceShape<Inbound>> {
       if (said.receiver() != null) {
         receiver = said.receiver();
       }
+      if (stateAfterAnswer == DestinationState.STARTED) {
+        agreed = said.response().extensions();
+      }
       state = said.response().isOk() ? stateAfterAnswer : DestinationState.ABORTED;
       if (state.isFinal()) {
         completeStage();
@@ -205,7 +215,7 @@ public final class InboundCommands extends GraphStage<SourceShape<Inbound>> {
 
       @Override
       public void accept(GuestMemory memory, LongConsumer progress) {
-        say(new Said(Response.ok(), new MemoryReceiver(memory, progress)));
+        say(new Said(Response.ok(), new MemoryReceiver(memory, agreed, progress)));
       }
 
       private void say(Said said) {

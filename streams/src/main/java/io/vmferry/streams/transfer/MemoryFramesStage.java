@@ -56,7 +56,7 @@ final class MemoryFramesStage extends GraphStage<SourceShape<ReceivedMemory>> {
 
     private void next() {
       try {
-        Request request = MemoryReceiver.readRequest(connection, header);
+        Request request = receiver.readRequest(connection, header);
         if (request == null) {
           completeStage();
           return;

@@ -5,6 +5,8 @@ import io.vmferry.kvm.memory.GuestMemory;
 import io.vmferry.streams.transport.Connection;
 import io.vmferry.streams.transport.Payloads;
 import io.vmferry.streams.wire.Command;
+import io.vmferry.streams.wire.ConnectionRole;
+import io.vmferry.streams.wire.Extensions;
 import io.vmferry.streams.wire.MemoryRange;
 import io.vmferry.streams.wire.MemoryRangeTable;
 import io.vmferry.streams.wire.ProtocolException;
@@ -21,8 +23,9 @@ import org.apache.pekko.stream.javadsl.Source;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The destination's side of Memory commands: the whole range table is judged first, then the bytes
- * go from the socket straight into the guest's mapping, inside the system call.
+ * The destination's side of Memory and MemoryZero commands: the whole range table is judged first,
+ * then the bytes go from the socket straight into the guest's mapping, inside the system call, or
+ * the ranges are cleared.
  *
  * <p>Stateless but for the memory it fills; several connections may share one.
  */
@@ -31,26 +34,29 @@ public final class MemoryReceiver {
   private static final int CALL_BYTES = 1 << 20;
 
   private final GuestMemory memory;
+  private final Extensions agreed;
   private final LongConsumer progress;
 
   /**
    * A receiver.
    *
    * @param memory the destination's memory; the guest must not run
+   * @param agreed the migration's extensions; a command of any other is refused
    * @param progress told the bytes of each read, from the connections' threads
    */
-  public MemoryReceiver(GuestMemory memory, LongConsumer progress) {
+  public MemoryReceiver(GuestMemory memory, Extensions agreed, LongConsumer progress) {
     this.memory = memory;
+    this.agreed = agreed;
     this.progress = progress;
   }
 
   /**
-   * Receives the table and the bytes of one Memory whose header was read. The answer is the
-   * caller's.
+   * Receives the table and the bytes of one Memory, or the table of one MemoryZero, whose header
+   * was read. The answer is the caller's.
    *
    * @throws ProtocolException if the table is too long for the guest, or a range is empty, wraps
    *     around, or is not inside one region; nothing was written then
-   * @throws IOException if the connection fails; the ranges are partly written then
+   * @throws IOException if the connection or the memory fails; the ranges are partly written then
    */
   public ReceivedMemory receive(Connection connection, Request request) throws IOException {
     long tableOffset = connection.bytesRead();
@@ -64,20 +70,25 @@ public final class MemoryReceiver {
     } catch (ProtocolException e) {
       throw e.atOffset(tableOffset);
     }
+    boolean zero = request.command() == Command.MEMORY_ZERO;
     for (int i = 0; i < table.count(); i++) {
-      fill(connection, table.gpa(i), table.length(i));
+      if (zero) {
+        memory.clear(new Gpa(table.gpa(i)), table.length(i));
+      } else {
+        fill(connection, table.gpa(i), table.length(i));
+      }
     }
-    return new ReceivedMemory(table.totalBytes(), table.count());
+    return new ReceivedMemory(zero ? 0 : table.totalBytes(), table.count());
   }
 
   /**
-   * Receives everything on a connection that carries Memory only (role 1), answering each command,
+   * Receives everything on a connection that carries memory only (role 1), answering each command,
    * until the peer closes it between two frames.
    *
    * <p>Runs as a stream on the blocking dispatcher; closing the connection ends it.
    *
    * @param connection behind its role header
-   * @return the sums. Fails with {@link ProtocolException} if anything but a valid Memory comes (an
+   * @return the sums. Fails with {@link ProtocolException} if anything but valid memory comes (an
    *     error was answered and the connection is closed then), or with another {@link IOException}
    *     if the connection fails
    */
@@ -120,22 +131,27 @@ public final class MemoryReceiver {
    * @return null if the peer has closed there
    * @throws ProtocolException if it is no request
    */
-  static @Nullable Request readRequest(Connection connection, ByteBuffer header)
+  static @Nullable Request readRequest(Connection connection, ByteBuffer header, Extensions agreed)
       throws IOException {
     long offset = connection.bytesRead();
     if (!connection.readFullyOrEof(header.clear().limit(WireFormat.REQUEST_BYTES))) {
       return null;
     }
     try {
-      return Request.decode(header.flip());
+      return Request.decode(header.flip(), agreed);
     } catch (ProtocolException e) {
       throw e.atOffset(offset);
     }
   }
 
-  /** As {@link #receive}, refusing every other command. */
+  /** As {@link #readRequest(Connection, ByteBuffer, Extensions)}, for this migration. */
+  @Nullable Request readRequest(Connection connection, ByteBuffer header) throws IOException {
+    return readRequest(connection, header, agreed);
+  }
+
+  /** As {@link #receive}, refusing what a memory connection does not carry. */
   ReceivedMemory receiveOnly(Connection connection, Request request) throws IOException {
-    if (request.command() != Command.MEMORY) {
+    if (!ConnectionRole.PRECOPY_MEMORY.carries(request.command())) {
       throw new ProtocolException("a Memory on a memory connection", request.toString())
           .atOffset(connection.bytesRead() - WireFormat.REQUEST_BYTES);
     }

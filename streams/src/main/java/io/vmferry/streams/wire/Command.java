@@ -1,7 +1,13 @@
 package io.vmferry.streams.wire;
 
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
 /**
  * What a request asks for. The order and the values are the protocol's; zero is not a command.
+ * Values from {@link WireFormat#FIRST_EXTENSION_COMMAND} on exist only where their extension was
+ * agreed.
  *
  * <p>Source: docs/protocol.md#commands.
  */
@@ -23,20 +29,34 @@ public enum Command {
   /** Finish and leave the guest paused; no payload. */
   COMPLETE_PAUSED(8),
   /** Ask for one page, on a fault connection only. */
-  PAGE_FAULT(9);
+  PAGE_FAULT(9),
+  /** A range table; the ranges are zero, and no bytes follow. */
+  MEMORY_ZERO(0x8000, Extension.ZERO_RANGES);
 
-  private static final Command[] BY_VALUE = new Command[10];
+  private static final Command[] BASE = new Command[10];
+  private static final List<Command> OF_EXTENSIONS = new ArrayList<>();
 
   static {
     for (Command command : values()) {
-      BY_VALUE[command.value] = command;
+      if (command.extension == null) {
+        BASE[command.value] = command;
+      } else {
+        OF_EXTENSIONS.add(command);
+      }
     }
   }
 
   private final int value;
+  private final @Nullable Extension extension;
 
   Command(int value) {
     this.value = value;
+    this.extension = null;
+  }
+
+  Command(int value, Extension extension) {
+    this.value = value;
+    this.extension = extension;
   }
 
   /** The u16 on the wire. */
@@ -44,15 +64,29 @@ public enum Command {
     return value;
   }
 
+  /** The extension it belongs to, null in the base protocol. */
+  public @Nullable Extension extension() {
+    return extension;
+  }
+
   /**
    * The command of a wire value.
    *
-   * @throws ProtocolException if no command has it
+   * @param agreed the extensions of the connection's migration
+   * @throws ProtocolException if no command has it, or none of the base protocol and of the agreed
+   *     extensions
    */
-  public static Command of(int value) throws ProtocolException {
-    if (value > 0 && value < BY_VALUE.length) {
-      return BY_VALUE[value];
+  public static Command of(int value, Extensions agreed) throws ProtocolException {
+    if (value > 0 && value < BASE.length) {
+      return BASE[value];
     }
-    throw new ProtocolException("a command from 1 to 9", "command " + value);
+    for (Command command : OF_EXTENSIONS) {
+      if (command.value == value && agreed.permit(command)) {
+        return command;
+      }
+    }
+    String legal = "a command from 1 to 9";
+    throw new ProtocolException(
+        agreed.equals(Extensions.NONE) ? legal : legal + " or of " + agreed, "command " + value);
   }
 }

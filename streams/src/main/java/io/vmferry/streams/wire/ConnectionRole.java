@@ -29,7 +29,7 @@ public enum ConnectionRole {
   /** Whether a connection of this role may carry the command. */
   public boolean carries(Command command) {
     return switch (this) {
-      case PRECOPY_MEMORY -> command == Command.MEMORY;
+      case PRECOPY_MEMORY -> command == Command.MEMORY || command == Command.MEMORY_ZERO;
       case FAULT -> command == Command.PAGE_FAULT || command == Command.ABANDON;
     };
   }

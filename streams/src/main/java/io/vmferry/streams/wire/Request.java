@@ -12,17 +12,17 @@ import org.apache.pekko.util.ByteString;
  *
  * @param command what is asked
  * @param version the sender's protocol version, u16; zero unless the command is Start
- * @param extensions the extensions the sender offers, a bit set; zero unless the command is Start
+ * @param extensions the extensions the sender offers; none unless the command is Start
  * @param length bytes of payload that {@code length} counts, unsigned; see {@link Command}
  */
-public record Request(Command command, int version, int extensions, long length) {
+public record Request(Command command, int version, Extensions extensions, long length) {
 
   /** Checks that the headers fit the command. */
   public Request {
     if ((version & 0xffff) != version) {
       throw new IllegalArgumentException("protocol version " + version + " is not a u16");
     }
-    if (command != Command.START && (version != 0 || extensions != 0)) {
+    if (command != Command.START && (version != 0 || !extensions.equals(Extensions.NONE))) {
       throw new IllegalArgumentException(command + " has no version and no extensions");
     }
   }
@@ -30,7 +30,10 @@ public record Request(Command command, int version, int extensions, long length)
   /** A request of any command; for Start of the current version without extensions. */
   public static Request of(Command command, long length) {
     return new Request(
-        command, command == Command.START ? WireFormat.CURRENT_VERSION : 0, 0, length);
+        command,
+        command == Command.START ? WireFormat.CURRENT_VERSION : 0,
+        Extensions.NONE,
+        length);
   }
 
   /** A request without payload. */
@@ -38,14 +41,19 @@ public record Request(Command command, int version, int extensions, long length)
     return of(command, 0);
   }
 
-  /** Start with the current version, offering the given extensions (0 = none). */
-  public static Request start(int extensions) {
+  /** Start with the current version, offering the given extensions. */
+  public static Request start(Extensions extensions) {
     return new Request(Command.START, WireFormat.CURRENT_VERSION, extensions, 0);
   }
 
   /** Memory with a table of so many ranges. */
   public static Request memory(int ranges) {
     return of(Command.MEMORY, (long) ranges * WireFormat.RANGE_BYTES);
+  }
+
+  /** MemoryZero with a table of so many ranges. */
+  public static Request memoryZero(int ranges) {
+    return of(Command.MEMORY_ZERO, (long) ranges * WireFormat.RANGE_BYTES);
   }
 
   /** MemoryFd; the slot number and the descriptor follow in one message. */
@@ -62,7 +70,7 @@ public record Request(Command command, int version, int extensions, long length)
     return Frames.blank(WireFormat.REQUEST_BYTES)
         .putShort(WireFormat.REQUEST_COMMAND, (short) command.value())
         .putShort(WireFormat.REQUEST_VERSION, (short) version)
-        .putInt(WireFormat.REQUEST_EXTENSIONS, extensions)
+        .putInt(WireFormat.REQUEST_EXTENSIONS, extensions.bits())
         .putLong(WireFormat.REQUEST_LENGTH, length);
   }
 
@@ -77,13 +85,24 @@ public record Request(Command command, int version, int extensions, long length)
   }
 
   /**
-   * Takes one frame; the buffer's byte order does not matter.
+   * Takes one frame of the base protocol; the buffer's byte order does not matter.
    *
    * @throws ProtocolException if it is cut short or its command is unknown
    */
   public static Request decode(ByteBuffer from) throws ProtocolException {
+    return decode(from, Extensions.NONE);
+  }
+
+  /**
+   * Takes one frame; the buffer's byte order does not matter.
+   *
+   * @param agreed the extensions whose commands are known here
+   * @throws ProtocolException if it is cut short or its command is unknown
+   */
+  public static Request decode(ByteBuffer from, Extensions agreed) throws ProtocolException {
     ByteBuffer frame = Frames.take(from, WireFormat.REQUEST_BYTES, "request");
-    Command command = Command.of(Short.toUnsignedInt(frame.getShort(WireFormat.REQUEST_COMMAND)));
+    Command command =
+        Command.of(Short.toUnsignedInt(frame.getShort(WireFormat.REQUEST_COMMAND)), agreed);
     long length = frame.getLong(WireFormat.REQUEST_LENGTH);
     if (command != Command.START) {
       return of(command, length);
@@ -91,12 +110,12 @@ public record Request(Command command, int version, int extensions, long length)
     return new Request(
         command,
         Short.toUnsignedInt(frame.getShort(WireFormat.REQUEST_VERSION)),
-        frame.getInt(WireFormat.REQUEST_EXTENSIONS),
+        new Extensions(frame.getInt(WireFormat.REQUEST_EXTENSIONS)),
         length);
   }
 
   /**
-   * Decodes exactly one frame.
+   * Decodes exactly one frame of the base protocol.
    *
    * @throws ProtocolException if it has another size or its command is unknown
    */
@@ -107,7 +126,7 @@ public record Request(Command command, int version, int extensions, long length)
   @Override
   public String toString() {
     return command == Command.START
-        ? "START(version=" + version + ", extensions=0x" + Integer.toHexString(extensions) + ")"
+        ? "START(version=" + version + ", extensions=" + extensions + ")"
         : command + "(length=" + Long.toUnsignedString(length) + ")";
   }
 }

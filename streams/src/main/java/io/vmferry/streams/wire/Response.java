@@ -7,13 +7,13 @@ import org.apache.pekko.util.ByteString;
  * One response frame, {@link WireFormat#RESPONSE_BYTES} bytes.
  *
  * @param status how the request went
- * @param extensions the extensions taken, a bit set: means something in the answer to Start only,
- *     zero and to be ignored in any other
+ * @param extensions the extensions taken: means something in the answer to Start only, none and to
+ *     be ignored in any other
  * @param length bytes of payload that follow, unsigned; not zero in answers to PageFault only
  */
-public record Response(Status status, int extensions, long length) {
-  private static final Response OK = new Response(Status.OK, 0, 0);
-  private static final Response ERROR = new Response(Status.ERROR, 0, 0);
+public record Response(Status status, Extensions extensions, long length) {
+  private static final Response OK = new Response(Status.OK, Extensions.NONE, 0);
+  private static final Response ERROR = new Response(Status.ERROR, Extensions.NONE, 0);
 
   /** Ok, nothing follows. */
   public static Response ok() {
@@ -21,13 +21,13 @@ public record Response(Status status, int extensions, long length) {
   }
 
   /** Ok to Start, with the extensions that both sides know from here on. */
-  public static Response ok(int extensions) {
+  public static Response ok(Extensions extensions) {
     return new Response(Status.OK, extensions, 0);
   }
 
   /** Ok to PageFault; so many bytes of the page follow (0 = it is in the shared memory). */
   public static Response page(long lengthBytes) {
-    return new Response(Status.OK, 0, lengthBytes);
+    return new Response(Status.OK, Extensions.NONE, lengthBytes);
   }
 
   /** Refused or failed; nothing follows. */
@@ -58,7 +58,7 @@ public record Response(Status status, int extensions, long length) {
   private ByteBuffer frame() {
     return Frames.blank(WireFormat.RESPONSE_BYTES)
         .putShort(WireFormat.RESPONSE_STATUS, (short) status.value())
-        .putInt(WireFormat.RESPONSE_EXTENSIONS, extensions)
+        .putInt(WireFormat.RESPONSE_EXTENSIONS, extensions.bits())
         .putLong(WireFormat.RESPONSE_LENGTH, length);
   }
 
@@ -81,7 +81,7 @@ public record Response(Status status, int extensions, long length) {
     ByteBuffer frame = Frames.take(from, WireFormat.RESPONSE_BYTES, "response");
     return new Response(
         Status.of(Short.toUnsignedInt(frame.getShort(WireFormat.RESPONSE_STATUS))),
-        frame.getInt(WireFormat.RESPONSE_EXTENSIONS),
+        new Extensions(frame.getInt(WireFormat.RESPONSE_EXTENSIONS)),
         frame.getLong(WireFormat.RESPONSE_LENGTH));
   }
 

@@ -19,9 +19,9 @@ public final class WireLimits {
   public static final long STATE_BYTES = 256 * MIB;
 
   /**
-   * The range table of one Memory, in bytes: 16 Mi ranges. A peer with one connection sends a whole
-   * round in one Memory; in the worst case, every other 4 KiB page dirty, this is a guest of 128
-   * GiB.
+   * The range table of one Memory or MemoryZero, in bytes: 16 Mi ranges. A peer with one connection
+   * sends a whole round in one Memory; in the worst case, every other 4 KiB page dirty, this is a
+   * guest of 128 GiB.
    */
   public static final long RANGE_TABLE_BYTES = 256 * MIB;
 
@@ -65,7 +65,7 @@ public final class WireLimits {
       case PAGE_FAULT -> exactly(request, WireFormat.RANGE_BYTES);
       case CONFIG -> atMost(request, CONFIG_BYTES);
       case STATE -> atMost(request, STATE_BYTES);
-      case MEMORY -> {
+      case MEMORY, MEMORY_ZERO -> {
         atMost(request, RANGE_TABLE_BYTES);
         if (length % WireFormat.RANGE_BYTES != 0) {
           throw new ProtocolException("a range table of a multiple of 16 bytes", text(request));
@@ -76,7 +76,8 @@ public final class WireLimits {
   }
 
   /**
-   * Checks a Memory against the guest it is for: no more ranges than the guest has 4 KiB pages.
+   * Checks a Memory or MemoryZero against the guest it is for: no more ranges than the guest has 4
+   * KiB pages.
    *
    * @param guestBytes size of the guest's memory
    * @return the table's length in bytes, now known to fit an {@code int}

@@ -6,26 +6,31 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.vmferry.streams.wire.Command;
+import io.vmferry.streams.wire.Extensions;
 import io.vmferry.streams.wire.ProtocolException;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** The full product of states and commands, written out as the protocol page has it. */
 class DestinationStateTest {
-  // Columns: Start Config State Memory Complete Abandon MemoryFd CompletePaused PageFault.
+  private static final Extensions ALL = Extensions.known();
+
+  // Columns: Start Config State Memory Complete Abandon MemoryFd CompletePaused PageFault
+  // MemoryZero, with every extension agreed.
   // A dash is an error answer and the end.
   private static final String TABLE =
       """
-      ESTABLISHED         STARTED - - - - ABORTED - - -
-      STARTED             - CONFIGURED - - - ABORTED MEMORY_FDS_RECEIVED - -
-      MEMORY_FDS_RECEIVED - CONFIGURED - - - ABORTED MEMORY_FDS_RECEIVED - -
-      CONFIGURED          - - STATE_RECEIVED CONFIGURED - ABORTED - - -
-      STATE_RECEIVED      - - - - COMPLETED ABORTED - COMPLETED -
-      COMPLETED           - - - - - - - - -
-      ABORTED             - - - - - - - - -
+      ESTABLISHED         STARTED - - - - ABORTED - - - -
+      STARTED             - CONFIGURED - - - ABORTED MEMORY_FDS_RECEIVED - - -
+      MEMORY_FDS_RECEIVED - CONFIGURED - - - ABORTED MEMORY_FDS_RECEIVED - - -
+      CONFIGURED          - - STATE_RECEIVED CONFIGURED - ABORTED - - - CONFIGURED
+      STATE_RECEIVED      - - - - COMPLETED ABORTED - COMPLETED - -
+      COMPLETED           - - - - - - - - - -
+      ABORTED             - - - - - - - - - -
       """;
 
   static Stream<Arguments> product() {
@@ -38,14 +43,25 @@ class DestinationStateTest {
     DestinationState state = DestinationState.valueOf(name);
 
     if (expected.equals("-")) {
-      ProtocolException e = assertThrows(ProtocolException.class, () -> state.next(command));
+      ProtocolException e = assertThrows(ProtocolException.class, () -> state.next(command, ALL));
       assertEquals(name, e.state());
-      assertFalse(state.permits(command));
-      assertFalse(state.permitted().contains(command));
+      assertFalse(state.permits(command, ALL));
+      assertFalse(state.permitted(ALL).contains(command));
     } else {
-      assertEquals(DestinationState.valueOf(expected), state.next(command));
-      assertTrue(state.permits(command));
-      assertTrue(state.permitted().contains(command));
+      assertEquals(DestinationState.valueOf(expected), state.next(command, ALL));
+      assertTrue(state.permits(command, ALL));
+      assertTrue(state.permitted(ALL).contains(command));
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource(DestinationState.class)
+  void commandsOfExtensionsAreIllegalWithoutThem(DestinationState state) {
+    for (Command command : Command.values()) {
+      if (command.extension() != null) {
+        assertFalse(state.permits(command, Extensions.NONE));
+        assertThrows(ProtocolException.class, () -> state.next(command, Extensions.NONE));
+      }
     }
   }
 
@@ -59,7 +75,8 @@ class DestinationStateTest {
   void saysWhatWasLegal() {
     ProtocolException e =
         assertThrows(
-            ProtocolException.class, () -> DestinationState.CONFIGURED.next(Command.COMPLETE));
+            ProtocolException.class,
+            () -> DestinationState.CONFIGURED.next(Command.COMPLETE, Extensions.NONE));
 
     assertEquals(
         "Expected one of [STATE, MEMORY, ABANDON] but got COMPLETE in state CONFIGURED.",

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.vmferry.streams.wire.Command;
+import io.vmferry.streams.wire.Extensions;
 import io.vmferry.streams.wire.ProtocolException;
 import io.vmferry.streams.wire.Status;
 import java.util.stream.Stream;
@@ -17,18 +18,21 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 /** The full product of states and commands, written out as the protocol page has it. */
 class SourceStateTest {
-  // Columns: Start Config State Memory Complete Abandon MemoryFd CompletePaused PageFault.
+  private static final Extensions ALL = Extensions.known();
+
+  // Columns: Start Config State Memory Complete Abandon MemoryFd CompletePaused PageFault
+  // MemoryZero, with every extension agreed.
   // A dash must never be sent.
   private static final String TABLE =
       """
-      CONNECTED       STARTED - - - - ABANDONED - - -
-      STARTED         - CONFIGURED - - - ABANDONED MEMORY_FDS_SENT - -
-      MEMORY_FDS_SENT - CONFIGURED - - - ABANDONED MEMORY_FDS_SENT - -
-      CONFIGURED      - - STATE_SENT CONFIGURED - ABANDONED - - -
-      STATE_SENT      - - - - COMPLETE_SENT ABANDONED - COMPLETE_SENT -
-      COMPLETE_SENT   - - - - - - - - -
-      COMPLETED       - - - - - - - - -
-      ABANDONED       - - - - - - - - -
+      CONNECTED       STARTED - - - - ABANDONED - - - -
+      STARTED         - CONFIGURED - - - ABANDONED MEMORY_FDS_SENT - - -
+      MEMORY_FDS_SENT - CONFIGURED - - - ABANDONED MEMORY_FDS_SENT - - -
+      CONFIGURED      - - STATE_SENT CONFIGURED - ABANDONED - - - CONFIGURED
+      STATE_SENT      - - - - COMPLETE_SENT ABANDONED - COMPLETE_SENT - -
+      COMPLETE_SENT   - - - - - - - - - -
+      COMPLETED       - - - - - - - - - -
+      ABANDONED       - - - - - - - - - -
       """;
 
   static Stream<Arguments> product() {
@@ -41,14 +45,25 @@ class SourceStateTest {
     SourceState state = SourceState.valueOf(name);
 
     if (expected.equals("-")) {
-      ProtocolException e = assertThrows(ProtocolException.class, () -> state.next(command));
+      ProtocolException e = assertThrows(ProtocolException.class, () -> state.next(command, ALL));
       assertEquals(name, e.state());
-      assertFalse(state.permits(command));
-      assertFalse(state.permitted().contains(command));
+      assertFalse(state.permits(command, ALL));
+      assertFalse(state.permitted(ALL).contains(command));
     } else {
-      assertEquals(SourceState.valueOf(expected), state.next(command));
-      assertTrue(state.permits(command));
-      assertTrue(state.permitted().contains(command));
+      assertEquals(SourceState.valueOf(expected), state.next(command, ALL));
+      assertTrue(state.permits(command, ALL));
+      assertTrue(state.permitted(ALL).contains(command));
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource(SourceState.class)
+  void commandsOfExtensionsAreIllegalWithoutThem(SourceState state) {
+    for (Command command : Command.values()) {
+      if (command.extension() != null) {
+        assertFalse(state.permits(command, Extensions.NONE));
+        assertThrows(ProtocolException.class, () -> state.next(command, Extensions.NONE));
+      }
     }
   }
 
@@ -71,7 +86,8 @@ class SourceStateTest {
           case ABANDONED -> DestinationState.ABORTED;
         };
 
-    assertEquals(peer.permitted(), state.permitted());
+    assertEquals(peer.permitted(ALL), state.permitted(ALL));
+    assertEquals(peer.permitted(Extensions.NONE), state.permitted(Extensions.NONE));
   }
 
   @ParameterizedTest

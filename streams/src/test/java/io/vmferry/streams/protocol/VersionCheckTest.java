@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import io.vmferry.streams.wire.Command;
+import io.vmferry.streams.wire.Extensions;
 import io.vmferry.streams.wire.ProtocolException;
 import io.vmferry.streams.wire.Request;
 import org.junit.jupiter.api.Test;
@@ -14,8 +15,8 @@ class VersionCheckTest {
 
   @Test
   void acceptsVersionZeroWithAnyExtensionsOffered() {
-    assertDoesNotThrow(() -> VersionCheck.check(Request.start(0)));
-    assertDoesNotThrow(() -> VersionCheck.check(Request.start(-1)));
+    assertDoesNotThrow(() -> VersionCheck.check(Request.start(Extensions.NONE)));
+    assertDoesNotThrow(() -> VersionCheck.check(Request.start(new Extensions(-1))));
   }
 
   @Test
@@ -26,7 +27,7 @@ class VersionCheckTest {
     ProtocolException e =
         assertThrows(
             ProtocolException.class,
-            () -> VersionCheck.check(new Request(Command.START, 255, 0, 0)));
+            () -> VersionCheck.check(new Request(Command.START, 255, Extensions.NONE, 0)));
     assertEquals("Expected protocol version 0 but got version 255.", e.getMessage());
   }
 

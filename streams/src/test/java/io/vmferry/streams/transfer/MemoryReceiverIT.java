@@ -8,7 +8,10 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.vmferry.kvm.memory.GuestMemory;
+import io.vmferry.kvm.memory.GuestRegion;
 import io.vmferry.streams.wire.Command;
+import io.vmferry.streams.wire.Extension;
+import io.vmferry.streams.wire.Extensions;
 import io.vmferry.streams.wire.MemoryRangeTable;
 import io.vmferry.streams.wire.ProtocolException;
 import io.vmferry.streams.wire.Request;
@@ -58,7 +61,13 @@ class MemoryReceiverIT {
   void connect() throws IOException {
     pair = Pair.tcp();
     memory = Guests.threeRegions();
-    received = new MemoryReceiver(memory, bytes -> {}).receiveAll(pair.destination(), materializer);
+    receive(Extensions.NONE);
+  }
+
+  private void receive(Extensions agreed) {
+    received =
+        new MemoryReceiver(memory, agreed, bytes -> {})
+            .receiveAll(pair.destination(), materializer);
   }
 
   @AfterEach
@@ -98,7 +107,7 @@ class MemoryReceiverIT {
   @ParameterizedTest
   @ValueSource(longs = {-16, 15, 16L * (Guests.LOW_BYTES + Guests.HIGH_BYTES + Guests.NEXT_BYTES)})
   void aTableOfAnImpossibleLengthIsRefused(long length) throws Exception {
-    send(new Request(Command.MEMORY, 0, 0, length));
+    send(new Request(Command.MEMORY, 0, Extensions.NONE, length));
 
     assertFalse(answer().isOk());
     assertInstanceOf(ProtocolException.class, failure());
@@ -111,6 +120,58 @@ class MemoryReceiverIT {
 
     assertFalse(answer().isOk());
     assertInstanceOf(ProtocolException.class, failure());
+  }
+
+  @Test
+  void aCommandOfAnExtensionThatWasNotAgreedIsUnknown() throws Exception {
+    send(Request.memoryZero(0));
+
+    assertFalse(answer().isOk());
+    ProtocolException refused = assertInstanceOf(ProtocolException.class, failure());
+    assertEquals("a command from 1 to 9", refused.expected());
+    assertEquals(0, refused.offset());
+  }
+
+  @Test
+  void zeroRangesBecomeZeroWithoutBytesOrNewMemory() throws Exception {
+    pair.close();
+    pair = Pair.tcp();
+    receive(Extensions.of(Extension.ZERO_RANGES));
+    memory.regions().get(0).mapping().fill(0, Guests.LOW_BYTES / 2, (byte) 7);
+    memory.regions().get(2).mapping().fill(0, 3 * Guests.PAGE, (byte) 7);
+    ByteBuffer frame = ByteBuffer.allocate(16 + 32);
+    Request.memoryZero(2).encode(frame);
+    MemoryRangeTable.append(Guests.PAGE, Guests.LOW_BYTES - Guests.PAGE, frame);
+    MemoryRangeTable.append(Guests.NEXT_BASE + Guests.PAGE, Guests.PAGE, frame);
+    pair.source().writeFully(frame.flip());
+
+    assertTrue(answer().isOk());
+
+    pair.source().close();
+    assertEquals(new ReceivedMemory(0, 2), received.toCompletableFuture().get(30, SECONDS));
+    assertBytes(7, 0, 0, Guests.PAGE);
+    assertBytes(0, 0, Guests.PAGE, Guests.LOW_BYTES - Guests.PAGE);
+    assertBytes(7, 2, 0, Guests.PAGE);
+    assertBytes(0, 2, Guests.PAGE, Guests.PAGE);
+    assertBytes(7, 2, 2 * Guests.PAGE, Guests.PAGE);
+    assertEquals(Guests.PAGE, memory.regions().get(0).memfd().allocatedBytes());
+  }
+
+  @Test
+  void aBadZeroRangeIsRefusedBeforeAnyIsCleared() throws Exception {
+    pair.close();
+    pair = Pair.tcp();
+    receive(Extensions.of(Extension.ZERO_RANGES));
+    memory.regions().get(0).mapping().fill(0, Guests.PAGE, (byte) 7);
+    ByteBuffer frame = ByteBuffer.allocate(16 + 32);
+    Request.memoryZero(2).encode(frame);
+    MemoryRangeTable.append(0, Guests.PAGE, frame);
+    MemoryRangeTable.append(1L << 50, Guests.PAGE, frame);
+    pair.source().writeFully(frame.flip());
+
+    assertFalse(answer().isOk());
+    assertInstanceOf(ProtocolException.class, failure());
+    assertBytes(7, 0, 0, Guests.PAGE);
   }
 
   @Test
@@ -151,6 +212,17 @@ class MemoryReceiverIT {
     ByteBuffer frame = ByteBuffer.allocate(16);
     pair.source().readFully(frame);
     return Response.decode(frame.flip());
+  }
+
+  /** Read through the file, so that holes stay holes. */
+  private void assertBytes(int expected, int region, long offset, long lengthBytes)
+      throws IOException {
+    GuestRegion of = memory.regions().get(region);
+    ByteBuffer bytes = ByteBuffer.allocateDirect((int) lengthBytes);
+    of.memfd().readAt(of.fileOffset() + offset, bytes);
+    for (int i = 0; i < lengthBytes; i++) {
+      assertEquals(expected, bytes.get(i));
+    }
   }
 
   private Throwable failure() {

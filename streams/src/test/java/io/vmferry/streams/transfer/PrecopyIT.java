@@ -16,6 +16,7 @@ import io.vmferry.kvm.memory.PageSize;
 import io.vmferry.streams.pages.PageRun;
 import io.vmferry.streams.pages.SnapshotRuns;
 import io.vmferry.streams.transport.Connection;
+import io.vmferry.streams.wire.Extensions;
 import io.vmferry.streams.wire.PeerRefusedException;
 import io.vmferry.streams.wire.ProtocolException;
 import io.vmferry.streams.wire.Response;
@@ -158,7 +159,8 @@ class PrecopyIT {
     connect(1);
     Guests.fillSome(source, new Random(1), 2);
     Connection flipping = new FlippingConnection(pairs.get(0).destination(), 5_000_000);
-    new MemoryReceiver(destination, bytes -> {}).receiveAll(flipping, materializer);
+    new MemoryReceiver(destination, Extensions.NONE, bytes -> {})
+        .receiveAll(flipping, materializer);
 
     get(round(new SnapshotRuns(source)));
 
@@ -320,7 +322,7 @@ class PrecopyIT {
   }
 
   private List<CompletableFuture<ReceivedMemory>> receive(GuestMemory into) {
-    MemoryReceiver receiver = new MemoryReceiver(into, bytes -> {});
+    MemoryReceiver receiver = new MemoryReceiver(into, Extensions.NONE, bytes -> {});
     return pairs.stream()
         .map(pair -> receiver.receiveAll(pair.destination(), materializer).toCompletableFuture())
         .toList();

@@ -11,6 +11,7 @@ import io.vmferry.kvm.uffd.Uffd;
 import io.vmferry.streams.pages.GuestPages;
 import io.vmferry.streams.pages.PageRun;
 import io.vmferry.streams.pages.PresentBitmap;
+import io.vmferry.streams.wire.Extensions;
 import java.io.IOException;
 import java.lang.management.GarbageCollectorMXBean;
 import java.lang.management.ManagementFactory;
@@ -89,7 +90,8 @@ final class TransferWhileCollecting {
     ActorSystem system = ActorSystem.create("hazard");
     Materializer materializer = Materializer.createMaterializer(system);
     CompletionStage<ReceivedMemory> received =
-        new MemoryReceiver(destination, bytes -> {}).receiveAll(pair.destination(), materializer);
+        new MemoryReceiver(destination, Extensions.NONE, bytes -> {})
+            .receiveAll(pair.destination(), materializer);
     RoundResult sent =
         new PrecopySender(materializer)
             .sendRound(

@@ -63,13 +63,13 @@ class BadFramesTest {
 
   @Test
   void acceptsExactlyTheDocumentedLengths() throws Exception {
-    assertEquals(0, WireLimits.check(Request.start(0)));
+    assertEquals(0, WireLimits.check(Request.start(Extensions.NONE)));
     assertEquals(4, WireLimits.check(Request.memoryFd()));
     assertEquals(16, WireLimits.check(Request.pageFault()));
     assertEquals(16 << 20, WireLimits.check(Request.of(Command.CONFIG, 16 << 20)));
     assertEquals(256 << 20, WireLimits.check(Request.of(Command.STATE, 256 << 20)));
     assertEquals(256 << 20, WireLimits.check(Request.memory(16 << 20)));
-    assertRefused(new Request(Command.START, 0, 0, 1));
+    assertRefused(new Request(Command.START, 0, Extensions.NONE, 1));
     assertRefused(Request.of(Command.COMPLETE, 1));
     assertRefused(Request.of(Command.COMPLETE_PAUSED, 1));
     assertRefused(Request.of(Command.ABANDON, 1));
@@ -78,6 +78,9 @@ class BadFramesTest {
     assertRefused(Request.of(Command.PAGE_FAULT, 32));
     assertRefused(Request.of(Command.CONFIG, (16 << 20) + 1));
     assertRefused(Request.of(Command.STATE, (256 << 20) + 1));
+    assertEquals(256 << 20, WireLimits.check(Request.memoryZero(16 << 20)));
+    assertRefused(Request.of(Command.MEMORY_ZERO, 17));
+    assertRefused(Request.of(Command.MEMORY_ZERO, (256 << 20) + 16));
     assertRefused(Request.of(Command.MEMORY, 17));
     assertRefused(Request.of(Command.MEMORY, (256 << 20) + 16));
   }
@@ -90,6 +93,7 @@ class BadFramesTest {
   void boundsARangeTableByTheGuest() throws Exception {
     assertEquals(32, WireLimits.checkTable(Request.memory(2), 8192));
     assertThrows(ProtocolException.class, () -> WireLimits.checkTable(Request.memory(3), 8192));
+    assertThrows(ProtocolException.class, () -> WireLimits.checkTable(Request.memoryZero(3), 8192));
   }
 
   @Test
@@ -146,7 +150,9 @@ class BadFramesTest {
     WireLimits.checkPageAnswer(Response.error(), 4096);
     for (Response bad :
         new Response[] {
-          Response.page(4095), Response.page(1L << 60), new Response(Status.ERROR, 0, 4096)
+          Response.page(4095),
+          Response.page(1L << 60),
+          new Response(Status.ERROR, Extensions.NONE, 4096)
         }) {
       assertThrows(
           ProtocolException.class, () -> WireLimits.checkPageAnswer(bad, 4096), bad.toString());
@@ -161,9 +167,12 @@ class BadFramesTest {
 
   @Test
   void refusesToBuildHeadersThatDoNotExist() {
-    assertThrows(IllegalArgumentException.class, () -> new Request(Command.CONFIG, 0, 1, 0));
-    assertThrows(IllegalArgumentException.class, () -> new Request(Command.CONFIG, 1, 0, 0));
-    assertThrows(IllegalArgumentException.class, () -> new Request(Command.START, 65536, 0, 0));
+    Extensions none = Extensions.NONE;
+    Extensions known = Extensions.known();
+
+    assertThrows(IllegalArgumentException.class, () -> new Request(Command.CONFIG, 0, known, 0));
+    assertThrows(IllegalArgumentException.class, () -> new Request(Command.CONFIG, 1, none, 0));
+    assertThrows(IllegalArgumentException.class, () -> new Request(Command.START, 65536, none, 0));
   }
 
   @Test
@@ -177,7 +186,9 @@ class BadFramesTest {
   @ParameterizedTest
   @EnumSource(Command.class)
   void additionalConnectionsCarryTheirOwnCommandsOnly(Command command) {
-    assertEquals(command == Command.MEMORY, ConnectionRole.PRECOPY_MEMORY.carries(command));
+    assertEquals(
+        command == Command.MEMORY || command == Command.MEMORY_ZERO,
+        ConnectionRole.PRECOPY_MEMORY.carries(command));
     assertEquals(
         command == Command.PAGE_FAULT || command == Command.ABANDON,
         ConnectionRole.FAULT.carries(command));

@@ -5,7 +5,9 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.util.EnumSet;
 import java.util.List;
+import java.util.Set;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -17,7 +19,8 @@ class GoldenFramesTest {
 
   static Stream<Arguments> requests() {
     return Stream.of(
-        Arguments.of(Request.start(0), "01 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00"),
+        Arguments.of(
+            Request.start(Extensions.NONE), "01 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00"),
         Arguments.of(
             Request.of(Command.CONFIG, 0x1234), "02 00 00 00 00 00 00 00 34 12 00 00 00 00 00 00"),
         Arguments.of(
@@ -32,9 +35,14 @@ class GoldenFramesTest {
         Arguments.of(
             Request.of(Command.COMPLETE_PAUSED), "08 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00"),
         Arguments.of(Request.pageFault(), "09 00 00 00 00 00 00 00 10 00 00 00 00 00 00 00"),
-        Arguments.of(Request.start(0x8040_2010), "01 00 00 00 10 20 40 80 00 00 00 00 00 00 00 00"),
         Arguments.of(
-            new Request(Command.START, 0xfedc, 0, 0),
+            Request.start(new Extensions(0x8040_2010)),
+            "01 00 00 00 10 20 40 80 00 00 00 00 00 00 00 00"),
+        Arguments.of(
+            Request.start(Extensions.of(Extension.ZERO_RANGES)),
+            "01 00 00 00 01 00 00 00 00 00 00 00 00 00 00 00"),
+        Arguments.of(
+            new Request(Command.START, 0xfedc, Extensions.NONE, 0),
             "01 00 dc fe 00 00 00 00 00 00 00 00 00 00 00 00"),
         Arguments.of(
             Request.of(Command.STATE, -1L), "03 00 00 00 00 00 00 00 ff ff ff ff ff ff ff ff"));
@@ -53,11 +61,46 @@ class GoldenFramesTest {
     assertEquals(request, Request.decode(request.encode()));
   }
 
+  static Stream<Arguments> extensionRequests() {
+    return Stream.of(
+        Arguments.of(
+            Extension.ZERO_RANGES,
+            Request.memoryZero(3),
+            "00 80 00 00 00 00 00 00 30 00 00 00 00 00 00 00"));
+  }
+
+  @ParameterizedTest
+  @MethodSource("extensionRequests")
+  void readsARequestOfAnExtensionOnlyWhereItWasAgreed(
+      Extension extension, Request request, String golden) throws Exception {
+    Extensions agreed = Extensions.of(extension);
+    Extensions others = new Extensions(~agreed.bits());
+
+    assertEquals(golden, Bytes.hex(request.encode().asByteBuffer()));
+    assertEquals(request, Request.decode(Bytes.of(golden), agreed));
+    assertThrows(ProtocolException.class, () -> Request.decode(Bytes.of(golden)));
+    assertThrows(ProtocolException.class, () -> Request.decode(Bytes.of(golden), others));
+  }
+
+  @Test
+  void theGoldenFramesNameEveryCommand() {
+    Set<Command> named = EnumSet.noneOf(Command.class);
+    requests().forEach(frame -> named.add(((Request) frame.get()[0]).command()));
+    extensionRequests().forEach(frame -> named.add(((Request) frame.get()[1]).command()));
+
+    assertEquals(EnumSet.allOf(Command.class), named);
+  }
+
   static Stream<Arguments> responses() {
     return Stream.of(
         Arguments.of(Response.ok(), "01 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00"),
         Arguments.of(Response.error(), "02 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00"),
-        Arguments.of(Response.ok(0x0102_0304), "01 00 00 00 04 03 02 01 00 00 00 00 00 00 00 00"),
+        Arguments.of(
+            Response.ok(Extensions.of(Extension.ZERO_RANGES)),
+            "01 00 00 00 01 00 00 00 00 00 00 00 00 00 00 00"),
+        Arguments.of(
+            Response.ok(new Extensions(0x0102_0304)),
+            "01 00 00 00 04 03 02 01 00 00 00 00 00 00 00 00"),
         Arguments.of(Response.page(4096), "01 00 00 00 00 00 00 00 00 10 00 00 00 00 00 00"),
         Arguments.of(Response.page(1L << 30), "01 00 00 00 00 00 00 00 00 00 00 40 00 00 00 00"));
   }
@@ -141,7 +184,7 @@ class GoldenFramesTest {
         Request.of(Command.COMPLETE),
         Request.decode(Bytes.of("05 00 ff ee dd cc bb aa 00 00 00 00 00 00 00 00")));
     assertEquals(
-        Response.ok(0xccbbaa99),
+        Response.ok(new Extensions(0xccbbaa99)),
         Response.decode(Bytes.of("01 00 ff ee 99 aa bb cc 00 00 00 00 00 00 00 00")));
   }
 }

@@ -1,0 +1,22 @@
+package io.vmferry.streams.wire;
+
+/**
+ * What a source may offer beyond the base protocol, one bit each. A bit is never reused.
+ *
+ * <p>Source: docs/protocol.md#extensions.
+ */
+public enum Extension {
+  /** {@link Command#MEMORY_ZERO}: ranges that are zero, without their bytes. */
+  ZERO_RANGES(0);
+
+  private final int mask;
+
+  Extension(int bit) {
+    this.mask = 1 << bit;
+  }
+
+  /** The extension's bit, alone in the u32 of Start and of its answer. */
+  int mask() {
+    return mask;
+  }
+}
