@@ -16,6 +16,7 @@ import io.vmferry.streams.pages.RoundPlan;
 import io.vmferry.streams.pages.SnapshotRuns;
 import io.vmferry.streams.pages.TimeoutStrategy;
 import io.vmferry.streams.transfer.FaultServing;
+import io.vmferry.streams.transfer.PageEncoding;
 import io.vmferry.streams.transfer.PrecopySender;
 import io.vmferry.streams.transfer.RoundResult;
 import io.vmferry.streams.transfer.Throttle;
@@ -203,13 +204,13 @@ public final class MigrationSource {
 
   private Behavior<Command> firstRound(List<Connection> memory) {
     figures.beginRound(seed.machine().memory().sizeBytes());
-    sendRound(new SnapshotRuns(seed.machine().memory()), memory);
+    sendRound(new SnapshotRuns(seed.machine().memory()), memory, encoding().withoutZeros());
     return round(memory);
   }
 
   private Behavior<Command> nextRound(List<PageRun> runs, long bytes, List<Connection> memory) {
     figures.beginRound(bytes);
-    sendRound(runs.iterator(), memory);
+    sendRound(runs.iterator(), memory, encoding());
     return round(memory);
   }
 
@@ -299,7 +300,7 @@ public final class MigrationSource {
     }
     List<PageRun> rest = PageRuns.union(before, dirty.runs());
     figures.beginRound(PageRuns.bytes(rest));
-    sendRound(rest.iterator(), memory);
+    sendRound(rest.iterator(), memory, encoding());
     return state(
         MigrationPhase.SWITCHOVER,
         on ->
@@ -562,16 +563,15 @@ public final class MigrationSource {
     return Behaviors.stopped();
   }
 
-  private void sendRound(Iterator<PageRun> runs, List<Connection> memory) {
+  private PageEncoding encoding() {
+    return PageEncoding.of(channel.agreed());
+  }
+
+  private void sendRound(Iterator<PageRun> runs, List<Connection> memory, PageEncoding encoding) {
     context.pipeToSelf(
         new PrecopySender(Materializer.matFromSystem(context.getSystem()))
             .sendRound(
-                runs,
-                seed.machine().memory(),
-                memory,
-                throttle,
-                killSwitch,
-                figures.roundBytesSent()::addAndGet),
+                runs, seed.machine().memory(), memory, encoding, throttle, killSwitch, figures),
         (result, failure) -> failure == null ? new RoundSent(result) : new StepFailed(failure));
   }
 

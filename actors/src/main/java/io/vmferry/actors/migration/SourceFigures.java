@@ -5,6 +5,7 @@ import io.vmferry.actors.vm.VmSpec;
 import io.vmferry.streams.pages.DowntimeEstimate;
 import io.vmferry.streams.pages.PresentBitmap;
 import io.vmferry.streams.transfer.FaultServing;
+import io.vmferry.streams.transfer.SendProgress;
 import java.time.Duration;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
@@ -13,20 +14,21 @@ import org.jspecify.annotations.Nullable;
 /**
  * What a source session counts on its way: rounds, bytes, rates, the times of pause and resume.
  *
- * <p>Belongs to the session's actor; only the byte counter is also moved on by the transfer's
- * threads.
+ * <p>Belongs to the session's actor; only {@link #sent} is called by the transfer's threads.
  */
-final class SourceFigures {
+final class SourceFigures implements SendProgress {
   private static final double NANOS_PER_MILLI = 1e6;
 
   private final long startNanos = System.nanoTime();
   private final AtomicLong bytesSent = new AtomicLong();
+  private final AtomicLong memorySettled = new AtomicLong();
   private @Nullable PresentBitmap served;
   private DowntimeEstimate estimate = DowntimeEstimate.unknown();
   private int round;
   private long roundStartNanos;
   private long roundBytes;
   private long bytesBeforeRound;
+  private long settledBeforeRound;
   private long dirtyRate;
   private long lastDirtyBytes = -1;
   private long pauseNanos;
@@ -38,6 +40,7 @@ final class SourceFigures {
     roundStartNanos = System.nanoTime();
     roundBytes = bytes;
     bytesBeforeRound = bytesSent();
+    settledBeforeRound = memorySettled.get();
   }
 
   void endRound(long bytes, long nanos) {
@@ -63,9 +66,10 @@ final class SourceFigures {
     fullNanos = System.nanoTime();
   }
 
-  /** Moved on by the precopy rounds. */
-  AtomicLong roundBytesSent() {
-    return bytesSent;
+  @Override
+  public void sent(long memoryBytes, long wireBytes) {
+    memorySettled.addAndGet(memoryBytes);
+    bytesSent.addAndGet(wireBytes);
   }
 
   /** Postcopy serves pages from here on; the bitmap tells which it has. */
@@ -95,15 +99,29 @@ final class SourceFigures {
   MigrationProgress progress(String id, String vm, MigrationPhase phase, long total, long limit) {
     long sent = bytesSent();
     boolean postcopy = phase == MigrationPhase.POSTCOPY;
-    long left = Math.max(0, (postcopy ? total : roundBytes) - (sent - bytesBeforeRound));
+    long left =
+        postcopy
+            ? total - (sent - bytesBeforeRound)
+            : roundBytes - (memorySettled.get() - settledBeforeRound);
     long bandwidth = bandwidth(sent);
     Long expected =
         lastDirtyBytes < 0 || postcopy
             ? null
             : clampedMillis(estimate.expected(lastDirtyBytes, limit));
-    Long eta = bandwidth == 0 ? null : left * 1000 / bandwidth;
+    Long eta = bandwidth == 0 ? null : Math.max(0, left) * 1000 / bandwidth;
     return new MigrationProgress(
-        id, vm, phase, round, total, sent, left, dirtyRate, bandwidth, expected, eta, 0);
+        id,
+        vm,
+        phase,
+        round,
+        total,
+        sent,
+        Math.max(0, left),
+        dirtyRate,
+        bandwidth,
+        expected,
+        eta,
+        0);
   }
 
   private long bandwidth(long sent) {

@@ -30,8 +30,7 @@ public final class SnapshotRuns implements Iterator<PageRun> {
   static final int STEP_BYTES = 1 << 20;
   // A run is handed out at this length, so that sending starts before the scan ends.
   private static final long MAX_RUN_BYTES = 64L << 20;
-  // The unit of the scan, whatever pages the memory is made of: a hugepage is mostly zeros at boot.
-  private static final int PAGE_BYTES = 4096;
+  private static final int PAGE_BYTES = ZeroPages.PAGE_BYTES;
 
   private final GuestMemory memory;
   private final Iterator<GuestRegion> regions;
@@ -122,11 +121,11 @@ public final class SnapshotRuns implements Iterator<PageRun> {
     int length = window.remaining();
     int at = 0;
     while (at < length) {
-      while (at < length && isZero(window, at)) {
+      while (at < length && ZeroPages.isZero(window, at)) {
         at += PAGE_BYTES;
       }
       int start = at;
-      while (at < length && !isZero(window, at)) {
+      while (at < length && !ZeroPages.isZero(window, at)) {
         at += PAGE_BYTES;
       }
       if (at > start) {
@@ -148,14 +147,5 @@ public final class SnapshotRuns implements Iterator<PageRun> {
     } else {
       found.addLast(run);
     }
-  }
-
-  private static boolean isZero(ByteBuffer window, int at) {
-    for (int i = at; i < at + PAGE_BYTES; i += Long.BYTES) {
-      if (window.getLong(i) != 0) {
-        return false;
-      }
-    }
-    return true;
   }
 }

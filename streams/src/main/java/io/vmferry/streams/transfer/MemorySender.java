@@ -3,26 +3,26 @@ package io.vmferry.streams.transfer;
 import io.vmferry.kvm.Gpa;
 import io.vmferry.kvm.memory.GuestMemory;
 import io.vmferry.streams.pages.PageRun;
+import io.vmferry.streams.pages.ZeroPages;
 import io.vmferry.streams.transport.Connection;
 import io.vmferry.streams.wire.Command;
-import io.vmferry.streams.wire.MemoryRangeTable;
 import io.vmferry.streams.wire.PeerRefusedException;
 import io.vmferry.streams.wire.ProtocolException;
 import io.vmferry.streams.wire.Request;
 import io.vmferry.streams.wire.Response;
 import io.vmferry.streams.wire.WireFormat;
-import io.vmferry.streams.wire.WireLimits;
 import java.io.IOException;
 import java.io.InterruptedIOException;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.BooleanSupplier;
-import java.util.function.LongConsumer;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Sends chunks over one connection: header and table from a reused buffer, then the pages straight
- * from slices of the guest's mapping, then the answer is awaited. One thread at a time.
+ * from slices of the guest's mapping, then the answer is awaited. Pages of zeros go as a command of
+ * their own, where that was agreed. One thread at a time.
  */
 final class MemorySender {
   // 1 MiB calls are as fast as larger ones (DESIGN.md, section 3) and keep throttle and progress
@@ -35,11 +35,10 @@ final class MemorySender {
   private final GuestMemory memory;
   private final Throttle throttle;
   private final BooleanSupplier stopped;
-  private final LongConsumer progress;
-  private final ByteBuffer frame =
-      ByteBuffer.allocateDirect(
-              WireFormat.REQUEST_BYTES + WireLimits.CHUNK_RANGES * WireFormat.RANGE_BYTES)
-          .order(WireFormat.ORDER);
+  private final SendProgress progress;
+  private final boolean zeroRanges;
+  private final OutgoingTable data;
+  private final OutgoingTable zeros;
   private final ByteBuffer answer = ByteBuffer.allocateDirect(WireFormat.RESPONSE_BYTES);
   private final List<ByteBuffer> batch = new ArrayList<>();
   private long batchBytes;
@@ -47,52 +46,96 @@ final class MemorySender {
   /**
    * @param stopped true once the round was killed: the chunk under way is then finished without
    *     throttling, so that the connection is left between two frames
-   * @param progress told the bytes of guest memory of every write
+   * @param maxChunkBytes no chunk is larger
    */
   MemorySender(
       Connection connection,
       GuestMemory memory,
       Throttle throttle,
+      PageEncoding encoding,
+      long maxChunkBytes,
       BooleanSupplier stopped,
-      LongConsumer progress) {
+      SendProgress progress) {
     this.connection = connection;
     this.memory = memory;
     this.throttle = throttle;
     this.stopped = stopped;
     this.progress = progress;
+    this.zeroRanges = encoding.zeroRanges();
+    int maxRanges = (int) (maxChunkBytes / ZeroPages.PAGE_BYTES);
+    this.data = new OutgoingTable(maxRanges);
+    this.zeros = new OutgoingTable(zeroRanges ? maxRanges : 0);
   }
 
   /**
    * Sends one chunk and waits until the destination has it.
    *
-   * @return false if the round was stopped before; nothing was sent then
+   * @return what it took, or null if the round was stopped before and nothing was sent
    * @throws PeerRefusedException if the destination refuses it
    * @throws ProtocolException if it answers with anything but ok
    * @throws IOException if the connection fails
    */
-  boolean send(Chunk chunk) throws IOException {
+  @Nullable RoundResult send(Chunk chunk) throws IOException {
     if (stopped.getAsBoolean()) {
-      return false;
+      return null;
     }
-    frame.clear();
-    Request.memory(chunk.runs().size()).encode(frame);
+    data.clear();
+    zeros.clear();
     for (PageRun run : chunk.runs()) {
-      MemoryRangeTable.append(run.gpa(), run.lengthBytes(), frame);
+      if (zeroRanges) {
+        split(run);
+      } else {
+        data.add(run.gpa(), run.lengthBytes());
+      }
     }
-    batch.add(frame.flip());
-    for (PageRun run : chunk.runs()) {
-      add(run);
-    }
-    flush();
-    awaitAnswer();
-    return true;
+    RoundResult sent = data.isEmpty() ? RoundResult.NOTHING : sendData();
+    return zeros.isEmpty() ? sent : sent.plus(sendZeros());
   }
 
-  private void add(PageRun run) throws IOException {
+  /** Into ranges of zeros and ranges of other pages, as long as can be. */
+  private void split(PageRun run) {
+    long start = 0;
+    OutgoingTable current = data;
+    for (long at = 0; at < run.lengthBytes(); at += CALL_BYTES) {
+      int length = (int) Math.min(CALL_BYTES, run.lengthBytes() - at);
+      ByteBuffer window = memory.slice(new Gpa(run.gpa() + at), length);
+      for (int page = 0; page < length; page += ZeroPages.PAGE_BYTES) {
+        OutgoingTable next = ZeroPages.isZero(window, page) ? zeros : data;
+        if (next != current && at + page > start) {
+          current.add(run.gpa() + start, at + page - start);
+          start = at + page;
+        }
+        current = next;
+      }
+    }
+    current.add(run.gpa() + start, run.lengthBytes() - start);
+  }
+
+  private RoundResult sendData() throws IOException {
+    batch.add(data.frame(Request.memory(data.count())));
+    for (int i = 0; i < data.count(); i++) {
+      add(data.gpa(i), data.length(i));
+    }
+    flush();
+    awaitAnswer(Command.MEMORY);
+    return RoundResult.memory(data.bytes(), data.count());
+  }
+
+  private RoundResult sendZeros() throws IOException {
+    ByteBuffer frame = zeros.frame(Request.memoryZero(zeros.count()));
+    long wireBytes = frame.remaining();
+    acquire(wireBytes);
+    write(frame);
+    awaitAnswer(Command.MEMORY_ZERO);
+    progress.sent(zeros.bytes(), wireBytes);
+    return RoundResult.zeros(zeros.bytes(), zeros.count());
+  }
+
+  private void add(long gpa, long lengthBytes) throws IOException {
     long done = 0;
-    while (done < run.lengthBytes()) {
-      int length = (int) Math.min(CALL_BYTES - batchBytes, run.lengthBytes() - done);
-      batch.add(memory.slice(new Gpa(run.gpa() + done), length));
+    while (done < lengthBytes) {
+      int length = (int) Math.min(CALL_BYTES - batchBytes, lengthBytes - done);
+      batch.add(memory.slice(new Gpa(gpa + done), length));
       batchBytes += length;
       done += length;
       if (batchBytes == CALL_BYTES || batch.size() > CALL_BUFFERS) {
@@ -105,20 +148,28 @@ final class MemorySender {
     if (batch.isEmpty()) {
       return;
     }
+    acquire(batchBytes);
+    write(batch.toArray(new ByteBuffer[0]));
+    progress.sent(batchBytes, batchBytes);
+    batch.clear();
+    batchBytes = 0;
+  }
+
+  private void acquire(long bytes) throws InterruptedIOException {
     try {
-      throttle.acquire(batchBytes, stopped);
+      throttle.acquire(bytes, stopped);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw new InterruptedIOException("interrupted while throttled");
     }
+  }
+
+  private void write(ByteBuffer... buffers) throws IOException {
     try {
-      connection.writeFully(batch.toArray(new ByteBuffer[0]));
+      connection.writeFully(buffers);
     } catch (IOException e) {
       throw explained(e);
     }
-    progress.accept(batchBytes);
-    batch.clear();
-    batchBytes = 0;
   }
 
   /** A peer that refuses a table closes behind its answer: the answer says more than the break. */
@@ -138,16 +189,16 @@ final class MemorySender {
     return broken;
   }
 
-  private void awaitAnswer() throws IOException {
+  private void awaitAnswer(Command command) throws IOException {
     connection.readFully(answer.clear());
     Response response;
     try {
-      response = Response.decode(answer.flip()).requireEmpty(Command.MEMORY);
+      response = Response.decode(answer.flip()).requireEmpty(command);
     } catch (ProtocolException e) {
       throw e.atOffset(connection.bytesRead());
     }
     if (!response.isOk()) {
-      throw new PeerRefusedException(Command.MEMORY);
+      throw new PeerRefusedException(command);
     }
   }
 }

@@ -13,7 +13,6 @@ import java.util.concurrent.CompletionStage;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
-import java.util.function.LongConsumer;
 import java.util.function.LongSupplier;
 import org.apache.pekko.Done;
 import org.apache.pekko.NotUsed;
@@ -72,17 +71,25 @@ public final class PrecopySender {
   /**
    * Sends a round of runs from an iterator, which is asked for more as chunks leave.
    *
-   * @see #sendRound(Source, GuestMemory, List, Throttle, SharedKillSwitch, LongConsumer)
+   * @see #sendRound(Source, GuestMemory, List, PageEncoding, Throttle, SharedKillSwitch,
+   *     SendProgress)
    */
   public CompletionStage<RoundResult> sendRound(
       Iterator<PageRun> runs,
       GuestMemory memory,
       List<Connection> connections,
+      PageEncoding encoding,
       Throttle throttle,
       SharedKillSwitch killSwitch,
-      LongConsumer progress) {
+      SendProgress progress) {
     return sendRound(
-        Source.fromIterator(() -> runs), memory, connections, throttle, killSwitch, progress);
+        Source.fromIterator(() -> runs),
+        memory,
+        connections,
+        encoding,
+        throttle,
+        killSwitch,
+        progress);
   }
 
   /**
@@ -98,9 +105,10 @@ public final class PrecopySender {
    * @param memory the guest's memory, which must stay mapped until the result is there; no page of
    *     it may be missing
    * @param connections between one and 128, each between two frames
+   * @param encoding how pages may be written to this destination
    * @param throttle shared by all connections
    * @param killSwitch cancels the round
-   * @param progress told the bytes of each write, from the connections' threads
+   * @param progress told of each write, from the connections' threads
    * @return the sums of what was acknowledged. Fails with the abort's cause; with {@link
    *     CancellationException} if the switch was shut down; with {@link
    *     io.vmferry.streams.wire.PeerRefusedException} if the destination refuses a chunk; with
@@ -111,21 +119,32 @@ public final class PrecopySender {
       Source<PageRun, NotUsed> runs,
       GuestMemory memory,
       List<Connection> connections,
+      PageEncoding encoding,
       Throttle throttle,
       SharedKillSwitch killSwitch,
-      LongConsumer progress) {
+      SendProgress progress) {
     if (connections.isEmpty() || connections.size() > WireLimits.CONNECTIONS) {
       throw new IllegalArgumentException(connections.size() + " connections, not 1 to 128");
     }
     Round round = new Round(List.copyOf(connections));
+    long maxChunkBytes = connections.size() == 1 ? WireLimits.CHUNK_BYTES : SHARED_CHUNK_BYTES;
     List<SendStage> stages =
         round.lanes.stream()
-            .map(lane -> new MemorySender(lane, memory, throttle, round.stopped::get, progress))
+            .map(
+                lane ->
+                    new MemorySender(
+                        lane,
+                        memory,
+                        throttle,
+                        encoding,
+                        maxChunkBytes,
+                        round.stopped::get,
+                        progress))
             .map(sender -> new SendStage(sender, round::laneFailed, round::stageStopped))
             .toList();
     ChunkStage chunks =
         new ChunkStage(
-            chunkLimit(stages.size(), throttle), WireLimits.CHUNK_RANGES, round::stageStopped);
+            chunkLimit(maxChunkBytes, throttle), WireLimits.CHUNK_RANGES, round::stageStopped);
     // The upper switch ends the asking for runs; the lower one ends the lanes, which the upper one
     // cannot reach once the last chunk has left the source.
     CompletionStage<RoundResult> folded =
@@ -154,8 +173,7 @@ public final class PrecopySender {
         });
   }
 
-  private static LongSupplier chunkLimit(int lanes, Throttle throttle) {
-    long unthrottled = lanes == 1 ? WireLimits.CHUNK_BYTES : SHARED_CHUNK_BYTES;
+  private static LongSupplier chunkLimit(long unthrottled, Throttle throttle) {
     return () -> {
       long rate = throttle.bytesPerSecond();
       return rate == Throttle.UNLIMITED
@@ -165,14 +183,15 @@ public final class PrecopySender {
     };
   }
 
-  private static Flow<Chunk, Chunk, NotUsed> balanced(List<SendStage> stages) {
+  private static Flow<Chunk, RoundResult, NotUsed> balanced(List<SendStage> stages) {
     return Flow.fromGraph(
         GraphDSL.create(
             builder -> {
               UniformFanOutShape<Chunk, Chunk> balance = builder.add(Balance.create(stages.size()));
-              UniformFanInShape<Chunk, Chunk> merge = builder.add(Merge.create(stages.size()));
+              UniformFanInShape<RoundResult, RoundResult> merge =
+                  builder.add(Merge.create(stages.size()));
               for (int i = 0; i < stages.size(); i++) {
-                FlowShape<Chunk, Chunk> lane =
+                FlowShape<Chunk, RoundResult> lane =
                     builder.add(Flow.fromGraph(stages.get(i)).async(BLOCKING_DISPATCHER, 1));
                 builder.from(balance.out(i)).via(lane).toInlet(merge.in(i));
               }

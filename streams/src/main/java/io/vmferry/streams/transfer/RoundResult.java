@@ -3,20 +3,33 @@ package io.vmferry.streams.transfer;
 /**
  * What a round moved; all of it is acknowledged.
  *
- * @param bytes bytes of guest memory
+ * @param bytes bytes of guest memory that were sent
+ * @param zeroBytes bytes of guest memory that were sent as zero ranges
  * @param ranges entries of the range tables
- * @param chunks Memory commands
+ * @param chunks commands
  * @param elapsedNanos from the call to the last acknowledgement
  */
-public record RoundResult(long bytes, long ranges, long chunks, long elapsedNanos) {
-  static final RoundResult NOTHING = new RoundResult(0, 0, 0, 0);
+public record RoundResult(long bytes, long zeroBytes, long ranges, long chunks, long elapsedNanos) {
+  static final RoundResult NOTHING = new RoundResult(0, 0, 0, 0, 0);
 
-  RoundResult plus(Chunk chunk) {
+  static RoundResult memory(long bytes, long ranges) {
+    return new RoundResult(bytes, 0, ranges, 1, 0);
+  }
+
+  static RoundResult zeros(long bytes, long ranges) {
+    return new RoundResult(0, bytes, ranges, 1, 0);
+  }
+
+  RoundResult plus(RoundResult other) {
     return new RoundResult(
-        bytes + chunk.bytes(), ranges + chunk.runs().size(), chunks + 1, elapsedNanos);
+        bytes + other.bytes,
+        zeroBytes + other.zeroBytes,
+        ranges + other.ranges,
+        chunks + other.chunks,
+        elapsedNanos + other.elapsedNanos);
   }
 
   RoundResult in(long nanos) {
-    return new RoundResult(bytes, ranges, chunks, nanos);
+    return new RoundResult(bytes, zeroBytes, ranges, chunks, nanos);
   }
 }

@@ -11,13 +11,13 @@ import org.apache.pekko.stream.stage.GraphStage;
 import org.apache.pekko.stream.stage.GraphStageLogic;
 
 /**
- * One connection's stage: sends a chunk, blocking, and passes it on once it is acknowledged. Must
- * run on a dispatcher for blocking work.
+ * One connection's stage: sends a chunk, blocking, and says what it took once it is acknowledged.
+ * Must run on a dispatcher for blocking work.
  */
-final class SendStage extends GraphStage<FlowShape<Chunk, Chunk>> {
+final class SendStage extends GraphStage<FlowShape<Chunk, RoundResult>> {
   private final Inlet<Chunk> in = Inlet.create("SendStage.in");
-  private final Outlet<Chunk> out = Outlet.create("SendStage.out");
-  private final FlowShape<Chunk, Chunk> shape = FlowShape.of(in, out);
+  private final Outlet<RoundResult> out = Outlet.create("SendStage.out");
+  private final FlowShape<Chunk, RoundResult> shape = FlowShape.of(in, out);
   private final MemorySender sender;
   private final Consumer<Throwable> onFailure;
   private final Runnable onStop;
@@ -33,7 +33,7 @@ final class SendStage extends GraphStage<FlowShape<Chunk, Chunk>> {
   }
 
   @Override
-  public FlowShape<Chunk, Chunk> shape() {
+  public FlowShape<Chunk, RoundResult> shape() {
     return shape;
   }
 
@@ -49,8 +49,9 @@ final class SendStage extends GraphStage<FlowShape<Chunk, Chunk>> {
               public void onPush() {
                 Chunk chunk = grab(in);
                 try {
-                  if (sender.send(chunk)) {
-                    push(out, chunk);
+                  RoundResult sent = sender.send(chunk);
+                  if (sent != null) {
+                    push(out, sent);
                   } else {
                     // The cancellation of a stopped round is on its way here.
                     completeStage();

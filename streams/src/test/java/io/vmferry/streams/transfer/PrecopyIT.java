@@ -16,6 +16,7 @@ import io.vmferry.kvm.memory.PageSize;
 import io.vmferry.streams.pages.PageRun;
 import io.vmferry.streams.pages.SnapshotRuns;
 import io.vmferry.streams.transport.Connection;
+import io.vmferry.streams.wire.Extension;
 import io.vmferry.streams.wire.Extensions;
 import io.vmferry.streams.wire.PeerRefusedException;
 import io.vmferry.streams.wire.ProtocolException;
@@ -50,6 +51,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 @Timeout(60)
 class PrecopyIT {
   private static final int HEADER = 16;
+  private static final PageEncoding ZEROS = PageEncoding.of(Extensions.of(Extension.ZERO_RANGES));
   private static ActorSystem system;
   private static Materializer materializer;
 
@@ -143,6 +145,53 @@ class PrecopyIT {
     assertEquals(0, MemoryDigest.of(destination));
   }
 
+  @ParameterizedTest
+  @ValueSource(ints = {1, 4})
+  void aLaterRoundSendsZeroPagesAsRanges(int connections) throws Exception {
+    Random random = Guests.random("PrecopyIT zero ranges " + connections + " connections");
+    connect(connections);
+    receive(destination);
+    Guests.fillSome(source, random, 2);
+    get(round(new SnapshotRuns(source)));
+    List<PageRun> dirty = Guests.dirty(source, random);
+    long zeroed = 0;
+    for (PageRun run : dirty) {
+      for (long at = 0; at < run.lengthBytes(); at += Guests.PAGE) {
+        if (random.nextBoolean()) {
+          source.write(run.start().plus(at), new byte[Guests.PAGE]);
+          zeroed += Guests.PAGE;
+        }
+      }
+    }
+    long before = written();
+
+    RoundResult result = get(round(dirty.iterator(), ZEROS));
+
+    assertEquals(MemoryDigest.of(source), MemoryDigest.of(destination));
+    assertEquals(zeroed, result.zeroBytes());
+    assertEquals(dirty.stream().mapToLong(PageRun::lengthBytes).sum() - zeroed, result.bytes());
+    assertEquals(result.bytes() + 16 * (result.ranges() + result.chunks()), written() - before);
+  }
+
+  @Test
+  void aRoundOfZerosSendsNoPage() throws Exception {
+    connect(1);
+    receive(destination);
+    Guests.fillSome(source, new Random(1), 1);
+    get(round(new SnapshotRuns(source)));
+    source.regions().forEach(r -> r.mapping().fill(0, r.sizeBytes(), (byte) 0));
+    long before = written();
+    List<PageRun> all =
+        source.regions().stream().map(r -> new PageRun(r.base().value(), r.sizeBytes())).toList();
+
+    RoundResult result = get(round(all.iterator(), ZEROS));
+
+    assertEquals(0, MemoryDigest.of(destination));
+    assertEquals(new RoundResult(0, source.sizeBytes(), 3, 1, result.elapsedNanos()), result);
+    assertEquals(16 + 3 * 16, written() - before);
+    assertEquals(0, destination.regions().get(0).memfd().allocatedBytes());
+  }
+
   @Test
   void aRoundWithoutRunsSendsNothing() throws Exception {
     connect(2);
@@ -182,9 +231,10 @@ class PrecopyIT {
                 new SnapshotRuns(source),
                 source,
                 sources(),
+                PageEncoding.PLAIN,
                 throttle,
                 killSwitch,
-                bytes -> begun.countDown());
+                (memory, wire) -> begun.countDown());
     begun.await();
     killSwitch.abort(cancelled);
 
@@ -196,9 +246,10 @@ class PrecopyIT {
                 new SnapshotRuns(source),
                 source,
                 sources(),
+                PageEncoding.PLAIN,
                 throttle,
                 KillSwitches.shared("again"),
-                bytes -> {}));
+                (memory, wire) -> {}));
 
     assertEquals(MemoryDigest.of(source), MemoryDigest.of(destination));
   }
@@ -227,9 +278,10 @@ class PrecopyIT {
                 new SnapshotRuns(source),
                 source,
                 sources(),
+                PageEncoding.PLAIN,
                 throttle,
                 killSwitch,
-                bytes -> begun.countDown());
+                (memory, wire) -> begun.countDown());
     begun.await();
     throttle.setBytesPerSecond(Throttle.UNLIMITED);
 
@@ -317,20 +369,28 @@ class PrecopyIT {
     pairs.addAll(Pair.tcp(connections));
   }
 
+  private long written() {
+    return pairs.stream().mapToLong(pair -> pair.source().bytesWritten()).sum();
+  }
+
   private List<Connection> sources() {
     return pairs.stream().map(Pair::source).toList();
   }
 
   private List<CompletableFuture<ReceivedMemory>> receive(GuestMemory into) {
-    MemoryReceiver receiver = new MemoryReceiver(into, Extensions.NONE, bytes -> {});
+    MemoryReceiver receiver = new MemoryReceiver(into, Extensions.known(), bytes -> {});
     return pairs.stream()
         .map(pair -> receiver.receiveAll(pair.destination(), materializer).toCompletableFuture())
         .toList();
   }
 
   private CompletionStage<RoundResult> round(Iterator<PageRun> runs) {
+    return round(runs, PageEncoding.PLAIN);
+  }
+
+  private CompletionStage<RoundResult> round(Iterator<PageRun> runs, PageEncoding encoding) {
     return new PrecopySender(materializer)
-        .sendRound(runs, source, sources(), throttle, killSwitch, bytes -> {});
+        .sendRound(runs, source, sources(), encoding, throttle, killSwitch, (memory, wire) -> {});
   }
 
   private void answer(Response response) throws IOException {

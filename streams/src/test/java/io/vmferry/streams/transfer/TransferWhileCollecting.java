@@ -98,9 +98,10 @@ final class TransferWhileCollecting {
                 List.of(new PageRun(0, BYTES)).iterator(),
                 source,
                 List.of(pair.source()),
+                PageEncoding.PLAIN,
                 Throttle.unlimited(),
                 KillSwitches.shared("round"),
-                bytes -> {})
+                (guest, wire) -> {})
             .toCompletableFuture()
             .get(120, TimeUnit.SECONDS);
     pair.source().close();
