@@ -9,8 +9,8 @@ import io.vmferry.actors.vm.Vm;
 import io.vmferry.actors.vm.VmSpec;
 import io.vmferry.kvm.memory.GuestRegion;
 import io.vmferry.kvm.memory.MemoryDigest;
+import io.vmferry.streams.pages.DirtyPages;
 import io.vmferry.streams.pages.PageRun;
-import io.vmferry.streams.pages.PageRuns;
 import io.vmferry.streams.pages.PresentBitmap;
 import io.vmferry.streams.pages.RoundPlan;
 import io.vmferry.streams.pages.SnapshotRuns;
@@ -181,7 +181,7 @@ public final class MigrationSource {
 
   private Behavior<Command> onPrepared(Prepared prepared) {
     if (options.mode() != MemoryMode.PRECOPY) {
-      return pause(prepared.memory(), List.of());
+      return pause(prepared.memory(), DirtyPages.NONE);
     }
     if (!seed.running()) {
       return firstRound(prepared.memory());
@@ -208,9 +208,9 @@ public final class MigrationSource {
     return round(memory);
   }
 
-  private Behavior<Command> nextRound(List<PageRun> runs, long bytes, List<Connection> memory) {
-    figures.beginRound(bytes);
-    sendRound(runs.iterator(), memory, encoding());
+  private Behavior<Command> nextRound(DirtyPages dirty, List<Connection> memory) {
+    figures.beginRound(dirty.bytes());
+    sendRound(dirty.runs(), memory, encoding());
     return round(memory);
   }
 
@@ -236,7 +236,7 @@ public final class MigrationSource {
     figures.endRound(m.result().bytes(), m.result().elapsedNanos());
     context.getLog().debug("Migration {} round {}: {}", id, figures.round(), m.result());
     if (!seed.running()) {
-      return pause(memory, List.of());
+      return pause(memory, DirtyPages.NONE);
     }
     seed.vm().tell(new Vm.CollectDirty(fromVm));
     return state(
@@ -247,14 +247,15 @@ public final class MigrationSource {
   }
 
   private Behavior<Command> onDirtyCollected(FromVm m, List<Connection> memory) {
-    if (!(m.reply() instanceof Vm.DirtyCollected dirty)) {
+    if (!(m.reply() instanceof Vm.DirtyCollected collected)) {
       return guestFailed(m.reply(), MigrationPhase.PRECOPY);
     }
-    figures.dirtied(dirty.dirtyBytes());
-    Duration expected = figures.expectedDowntime(dirty.dirtyBytes(), throttle.bytesPerSecond());
-    return switch (plan.decide(dirty.dirtyBytes(), expected, figures.elapsed())) {
-      case ANOTHER_ROUND -> nextRound(dirty.runs(), dirty.dirtyBytes(), memory);
-      case SWITCH_OVER -> pause(memory, dirty.runs());
+    DirtyPages dirty = collected.pages();
+    figures.dirtied(dirty.bytes());
+    Duration expected = figures.expectedDowntime(dirty.bytes(), throttle.bytesPerSecond());
+    return switch (plan.decide(dirty.bytes(), expected, figures.elapsed())) {
+      case ANOTHER_ROUND -> nextRound(dirty, memory);
+      case SWITCH_OVER -> pause(memory, dirty);
       case CANCEL -> giveUp(MigrationPhase.PRECOPY, notConverged());
     };
   }
@@ -269,7 +270,7 @@ public final class MigrationSource {
 
   // Switchover: pause, the last round, State.
 
-  private Behavior<Command> pause(List<Connection> memory, List<PageRun> dirty) {
+  private Behavior<Command> pause(List<Connection> memory, DirtyPages dirty) {
     seed.vm().tell(new Vm.PauseForHandover(fromVm));
     return state(
         MigrationPhase.SWITCHOVER,
@@ -278,7 +279,7 @@ public final class MigrationSource {
                 .onMessage(Cancel.class, m -> giveUp(MigrationPhase.SWITCHOVER, cancellation())));
   }
 
-  private Behavior<Command> onPaused(FromVm m, List<Connection> memory, List<PageRun> dirty) {
+  private Behavior<Command> onPaused(FromVm m, List<Connection> memory, DirtyPages dirty) {
     if (!(m.reply() instanceof Vm.GuestPaused paused)) {
       return guestFailed(m.reply(), MigrationPhase.SWITCHOVER);
     }
@@ -294,13 +295,13 @@ public final class MigrationSource {
                 .onMessage(Cancel.class, r -> giveUp(MigrationPhase.SWITCHOVER, cancellation())));
   }
 
-  private Behavior<Command> onLastDirty(FromVm m, List<Connection> memory, List<PageRun> before) {
+  private Behavior<Command> onLastDirty(FromVm m, List<Connection> memory, DirtyPages before) {
     if (!(m.reply() instanceof Vm.DirtyCollected dirty)) {
       return guestFailed(m.reply(), MigrationPhase.SWITCHOVER);
     }
-    List<PageRun> rest = PageRuns.union(before, dirty.runs());
-    figures.beginRound(PageRuns.bytes(rest));
-    sendRound(rest.iterator(), memory, encoding());
+    DirtyPages rest = before.or(dirty.pages());
+    figures.beginRound(rest.bytes());
+    sendRound(rest.runs(), memory, encoding());
     return state(
         MigrationPhase.SWITCHOVER,
         on ->

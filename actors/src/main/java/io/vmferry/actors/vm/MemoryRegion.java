@@ -4,9 +4,7 @@ import io.vmferry.kvm.DirtyBitmapBuffer;
 import io.vmferry.kvm.KvmVm;
 import io.vmferry.kvm.SyscallException;
 import io.vmferry.kvm.memory.GuestRegion;
-import io.vmferry.streams.pages.DirtyRuns;
-import io.vmferry.streams.pages.PageRun;
-import java.util.List;
+import io.vmferry.streams.pages.DirtyPages;
 import org.apache.pekko.actor.typed.ActorRef;
 import org.apache.pekko.actor.typed.Behavior;
 import org.apache.pekko.actor.typed.PostStop;
@@ -32,9 +30,6 @@ final class MemoryRegion extends AbstractBehavior<MemoryRegion.Command> {
   /** Ends dirty logging; not answered. */
   record StopDirtyLog() implements Command {}
 
-  // KVM logs in host pages of 4 KiB, whatever pages are behind the slot.
-  private static final int LOG_PAGE_SHIFT = 12;
-
   private final KvmVm kvm;
   private final GuestRegion region;
   private final ActorRef<Vm.Command> vm;
@@ -46,7 +41,7 @@ final class MemoryRegion extends AbstractBehavior<MemoryRegion.Command> {
     this.kvm = kvm;
     this.region = region;
     this.vm = vm;
-    this.bitmap = kvm.newDirtyBitmap(region.sizeBytes() >> LOG_PAGE_SHIFT);
+    this.bitmap = kvm.newDirtyBitmap(region.sizeBytes() / DirtyPages.PAGE_BYTES);
   }
 
   static Behavior<Command> create(KvmVm kvm, GuestRegion region, ActorRef<Vm.Command> vm) {
@@ -77,10 +72,10 @@ final class MemoryRegion extends AbstractBehavior<MemoryRegion.Command> {
           kvm.readDirtyLog(region.slot(), bitmap);
           // Invariant: cleared before any page is read, so that a write during the read is logged.
           kvm.clearDirtyLog(region.slot(), 0, bitmap.pages(), bitmap);
-          List<PageRun> runs =
-              DirtyRuns.of(bitmap.view(), bitmap.pages(), region.base(), 1L << LOG_PAGE_SHIFT);
-          long bytes = DirtyRuns.bytes(runs);
-          vm.tell(new Vm.RegionDirty(region.slot(), runs, bytes));
+          vm.tell(
+              new Vm.RegionDirty(
+                  region.slot(),
+                  DirtyPages.ofRegion(region.base(), bitmap.pages(), bitmap.view())));
         });
   }
 

@@ -3,7 +3,7 @@ package io.vmferry.actors.vm;
 import io.vmferry.actors.machine.MachineState;
 import io.vmferry.actors.vm.Vm.Command;
 import io.vmferry.actors.vm.Vm.SessionReply;
-import io.vmferry.streams.pages.PageRun;
+import io.vmferry.streams.pages.DirtyPages;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
@@ -96,25 +96,20 @@ final class MigratingVm {
 
   private Behavior<Command> collectDirty(ActorRef<SessionReply> replyTo, boolean paused) {
     vm.regions().forEach(region -> region.tell(new MemoryRegion.CollectDirty()));
-    return collecting(replyTo, paused, vm.regions().size(), new ArrayList<>(), 0);
+    return collecting(replyTo, paused, vm.regions().size(), new ArrayList<>());
   }
 
   private Behavior<Command> collecting(
-      ActorRef<SessionReply> replyTo,
-      boolean paused,
-      int missing,
-      List<PageRun> runs,
-      long dirtyBytes) {
+      ActorRef<SessionReply> replyTo, boolean paused, int missing, List<DirtyPages> parts) {
     return asking(replyTo, paused)
         .onMessage(
             Vm.RegionDirty.class,
             m -> {
-              runs.addAll(m.runs());
-              long bytes = dirtyBytes + m.dirtyBytes();
+              parts.add(m.pages());
               if (missing > 1) {
-                return collecting(replyTo, paused, missing - 1, runs, bytes);
+                return collecting(replyTo, paused, missing - 1, parts);
               }
-              replyTo.tell(new Vm.DirtyCollected(runs, bytes));
+              replyTo.tell(new Vm.DirtyCollected(DirtyPages.joined(parts)));
               return migrating(paused);
             })
         .onAnyMessage(m -> vm.refuse(LifeCycle.MIGRATING, m))

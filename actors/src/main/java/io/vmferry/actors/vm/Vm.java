@@ -5,7 +5,7 @@ import io.vmferry.actors.machine.MachineState;
 import io.vmferry.kvm.VcpuState;
 import io.vmferry.kvm.memory.GuestRegion;
 import io.vmferry.kvm.memory.MemoryDigest;
-import io.vmferry.streams.pages.PageRun;
+import io.vmferry.streams.pages.DirtyPages;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.util.ArrayList;
@@ -137,13 +137,8 @@ public final class Vm {
   /** Every region logs. */
   public record DirtyLogStarted() implements SessionReply {}
 
-  /** The pages written since the last collection, as runs of guest physical addresses. */
-  public record DirtyCollected(List<PageRun> runs, long dirtyBytes) implements SessionReply {
-    /** Copies the list. */
-    public DirtyCollected {
-      runs = List.copyOf(runs);
-    }
-  }
+  /** The pages written since the last collection. */
+  public record DirtyCollected(DirtyPages pages) implements SessionReply {}
 
   /** No vCPU runs an instruction. {@code sinceNanos} is when the pause began (System.nanoTime). */
   public record GuestPaused(long sinceNanos) implements SessionReply {}
@@ -191,12 +186,7 @@ public final class Vm {
 
   record VcpuEnded(int index) implements Command {}
 
-  record RegionDirty(int slot, List<PageRun> runs, long dirtyBytes) implements Command {
-    /** Copies the list. */
-    RegionDirty {
-      runs = List.copyOf(runs);
-    }
-  }
+  record RegionDirty(int slot, DirtyPages pages) implements Command {}
 
   record RegionLogging(int slot) implements Command {}
 

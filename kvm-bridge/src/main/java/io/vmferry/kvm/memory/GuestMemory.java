@@ -106,12 +106,18 @@ public final class GuestMemory implements AutoCloseable {
 
   /** The region that holds all {@code lengthBytes} bytes from {@code gpa} on, or null. */
   public @Nullable GuestRegion find(Gpa gpa, long lengthBytes) {
-    for (GuestRegion region : regions) {
-      if (region.contains(gpa, lengthBytes)) {
-        return region;
+    int low = 0;
+    int high = regions.size();
+    while (high - low > 1) {
+      int middle = (low + high) >>> 1;
+      if (regions.get(middle).base().value() <= gpa.value()) {
+        low = middle;
+      } else {
+        high = middle;
       }
     }
-    return null;
+    GuestRegion region = regions.get(low);
+    return region.contains(gpa, lengthBytes) ? region : null;
   }
 
   /**

@@ -3,6 +3,7 @@ package io.vmferry.streams.pages;
 import io.vmferry.kvm.Gpa;
 import io.vmferry.kvm.memory.GuestMemory;
 import io.vmferry.kvm.memory.GuestRegion;
+import java.util.Arrays;
 import java.util.List;
 
 /**
@@ -61,13 +62,9 @@ public final class GuestPages {
 
   /** The number of the page that holds the address, or {@link #OUTSIDE}. */
   public long indexOf(long gpa) {
-    for (int i = 0; i < bases.length; i++) {
-      long offset = gpa - bases[i];
-      if (Long.compareUnsigned(offset, sizes[i]) < 0) {
-        return firstPages[i] + offset / pageBytes;
-      }
-    }
-    return OUTSIDE;
+    int i = last(bases, gpa);
+    long offset = i < 0 ? -1 : gpa - bases[i];
+    return offset < 0 || offset >= sizes[i] ? OUTSIDE : firstPages[i] + offset / pageBytes;
   }
 
   /**
@@ -76,13 +73,16 @@ public final class GuestPages {
    * @throws IndexOutOfBoundsException if there is no such page
    */
   public Gpa gpaOf(long page) {
-    if (page >= 0 && page < count) {
-      for (int i = bases.length - 1; i >= 0; i--) {
-        if (page >= firstPages[i]) {
-          return new Gpa(bases[i] + (page - firstPages[i]) * pageBytes);
-        }
-      }
+    if (page < 0 || page >= count) {
+      throw new IndexOutOfBoundsException("page " + page + " of " + count);
     }
-    throw new IndexOutOfBoundsException("page " + page + " of " + count);
+    int i = last(firstPages, page);
+    return new Gpa(bases[i] + (page - firstPages[i]) * pageBytes);
+  }
+
+  /** The last of the rising values that is not above {@code value}, or -1. */
+  private static int last(long[] rising, long value) {
+    int found = Arrays.binarySearch(rising, value);
+    return found >= 0 ? found : -found - 2;
   }
 }
