@@ -2,6 +2,7 @@ package io.vmferry.actors.migration;
 
 import io.vmferry.actors.machine.MachineState;
 import io.vmferry.actors.postcopy.FaultServer;
+import io.vmferry.actors.vm.DirtyLogPeek;
 import io.vmferry.actors.vm.FailureCode;
 import io.vmferry.actors.vm.MachineConfig;
 import io.vmferry.actors.vm.MemoryDigests;
@@ -15,8 +16,10 @@ import io.vmferry.streams.pages.PresentBitmap;
 import io.vmferry.streams.pages.RoundPlan;
 import io.vmferry.streams.pages.SnapshotRuns;
 import io.vmferry.streams.pages.TimeoutStrategy;
+import io.vmferry.streams.transfer.DirtyAgain;
 import io.vmferry.streams.transfer.FaultServing;
 import io.vmferry.streams.transfer.PageEncoding;
+import io.vmferry.streams.transfer.PrecopyRound;
 import io.vmferry.streams.transfer.PrecopySender;
 import io.vmferry.streams.transfer.RoundResult;
 import io.vmferry.streams.transfer.Throttle;
@@ -204,13 +207,13 @@ public final class MigrationSource {
 
   private Behavior<Command> firstRound(List<Connection> memory) {
     figures.beginRound(seed.machine().memory().sizeBytes());
-    sendRound(new SnapshotRuns(seed.machine().memory()), memory, encoding().withoutZeros());
+    sendRound(new SnapshotRuns(seed.machine().memory()), encoding().withoutZeros(), memory);
     return round(memory);
   }
 
   private Behavior<Command> nextRound(DirtyPages dirty, List<Connection> memory) {
     figures.beginRound(dirty.bytes());
-    sendRound(dirty.runs(), memory, encoding());
+    sendRound(dirty.runs(), encoding(), memory);
     return round(memory);
   }
 
@@ -301,7 +304,7 @@ public final class MigrationSource {
     }
     DirtyPages rest = before.or(dirty.pages());
     figures.beginRound(rest.bytes());
-    sendRound(rest.runs(), memory, encoding());
+    sendRound(new PrecopyRound(rest.runs(), encoding(), DirtyAgain.NEVER), memory);
     return state(
         MigrationPhase.SWITCHOVER,
         on ->
@@ -568,11 +571,16 @@ public final class MigrationSource {
     return PageEncoding.of(channel.agreed());
   }
 
-  private void sendRound(Iterator<PageRun> runs, List<Connection> memory, PageEncoding encoding) {
+  /** A round that is not the last, if the guest runs. */
+  private void sendRound(Iterator<PageRun> runs, PageEncoding encoding, List<Connection> memory) {
+    DirtyAgain dirtyAgain = seed.running() ? new DirtyLogPeek(seed.machine()) : DirtyAgain.NEVER;
+    sendRound(new PrecopyRound(runs, encoding, dirtyAgain), memory);
+  }
+
+  private void sendRound(PrecopyRound round, List<Connection> memory) {
     context.pipeToSelf(
         new PrecopySender(Materializer.matFromSystem(context.getSystem()))
-            .sendRound(
-                runs, seed.machine().memory(), memory, encoding, throttle, killSwitch, figures),
+            .sendRound(round, seed.machine().memory(), memory, throttle, killSwitch, figures),
         (result, failure) -> failure == null ? new RoundSent(result) : new StepFailed(failure));
   }
 

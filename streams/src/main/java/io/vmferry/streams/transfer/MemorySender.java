@@ -2,6 +2,7 @@ package io.vmferry.streams.transfer;
 
 import io.vmferry.kvm.Gpa;
 import io.vmferry.kvm.memory.GuestMemory;
+import io.vmferry.streams.pages.DirtyPages;
 import io.vmferry.streams.pages.PageRun;
 import io.vmferry.streams.pages.ZeroPages;
 import io.vmferry.streams.transport.Connection;
@@ -22,7 +23,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * Sends chunks over one connection: header and table from a reused buffer, then the pages straight
  * from slices of the guest's mapping, then the answer is awaited. Pages of zeros go as a command of
- * their own, where that was agreed. One thread at a time.
+ * their own, where that was agreed; pages that are dirty again are left out. One thread at a time.
  */
 final class MemorySender {
   // 1 MiB calls are as fast as larger ones (DESIGN.md, section 3) and keep throttle and progress
@@ -37,6 +38,7 @@ final class MemorySender {
   private final BooleanSupplier stopped;
   private final SendProgress progress;
   private final boolean zeroRanges;
+  private final DirtyAgain dirtyAgain;
   private final OutgoingTable data;
   private final OutgoingTable zeros;
   private final ByteBuffer answer = ByteBuffer.allocateDirect(WireFormat.RESPONSE_BYTES);
@@ -52,7 +54,7 @@ final class MemorySender {
       Connection connection,
       GuestMemory memory,
       Throttle throttle,
-      PageEncoding encoding,
+      PrecopyRound round,
       long maxChunkBytes,
       BooleanSupplier stopped,
       SendProgress progress) {
@@ -61,7 +63,8 @@ final class MemorySender {
     this.throttle = throttle;
     this.stopped = stopped;
     this.progress = progress;
-    this.zeroRanges = encoding.zeroRanges();
+    this.zeroRanges = round.encoding().zeroRanges();
+    this.dirtyAgain = round.dirtyAgain();
     int maxRanges = (int) (maxChunkBytes / ZeroPages.PAGE_BYTES);
     this.data = new OutgoingTable(maxRanges);
     this.zeros = new OutgoingTable(zeroRanges ? maxRanges : 0);
@@ -81,34 +84,51 @@ final class MemorySender {
     }
     data.clear();
     zeros.clear();
+    DirtyPages later = dirtyAgain.newest();
     for (PageRun run : chunk.runs()) {
-      if (zeroRanges) {
-        split(run);
-      } else {
-        data.add(run.gpa(), run.lengthBytes());
-      }
+      addAllBut(later, run.gpa(), run.gpa() + run.lengthBytes());
     }
-    RoundResult sent = data.isEmpty() ? RoundResult.NOTHING : sendData();
+    RoundResult sent = skipped(chunk.bytes() - data.bytes() - zeros.bytes());
+    sent = data.isEmpty() ? sent : sent.plus(sendData());
     return zeros.isEmpty() ? sent : sent.plus(sendZeros());
   }
 
+  private RoundResult skipped(long bytes) {
+    if (bytes > 0) {
+      progress.sent(bytes, 0);
+    }
+    return RoundResult.skipped(bytes);
+  }
+
+  private void addAllBut(DirtyPages later, long gpa, long end) {
+    for (long from = later.nextClean(gpa, end); from < end; ) {
+      long to = later.nextDirty(from, end);
+      if (zeroRanges) {
+        split(from, to - from);
+      } else {
+        data.add(from, to - from);
+      }
+      from = later.nextClean(to, end);
+    }
+  }
+
   /** Into ranges of zeros and ranges of other pages, as long as can be. */
-  private void split(PageRun run) {
+  private void split(long gpa, long lengthBytes) {
     long start = 0;
     OutgoingTable current = data;
-    for (long at = 0; at < run.lengthBytes(); at += CALL_BYTES) {
-      int length = (int) Math.min(CALL_BYTES, run.lengthBytes() - at);
-      ByteBuffer window = memory.slice(new Gpa(run.gpa() + at), length);
+    for (long at = 0; at < lengthBytes; at += CALL_BYTES) {
+      int length = (int) Math.min(CALL_BYTES, lengthBytes - at);
+      ByteBuffer window = memory.slice(new Gpa(gpa + at), length);
       for (int page = 0; page < length; page += ZeroPages.PAGE_BYTES) {
         OutgoingTable next = ZeroPages.isZero(window, page) ? zeros : data;
         if (next != current && at + page > start) {
-          current.add(run.gpa() + start, at + page - start);
+          current.add(gpa + start, at + page - start);
           start = at + page;
         }
         current = next;
       }
     }
-    current.add(run.gpa() + start, run.lengthBytes() - start);
+    current.add(gpa + start, lengthBytes - start);
   }
 
   private RoundResult sendData() throws IOException {

@@ -1,10 +1,8 @@
 package io.vmferry.streams.transfer;
 
 import io.vmferry.kvm.memory.GuestMemory;
-import io.vmferry.streams.pages.PageRun;
 import io.vmferry.streams.transport.Connection;
 import io.vmferry.streams.wire.WireLimits;
-import java.util.Iterator;
 import java.util.List;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
@@ -69,30 +67,6 @@ public final class PrecopySender {
   }
 
   /**
-   * Sends a round of runs from an iterator, which is asked for more as chunks leave.
-   *
-   * @see #sendRound(Source, GuestMemory, List, PageEncoding, Throttle, SharedKillSwitch,
-   *     SendProgress)
-   */
-  public CompletionStage<RoundResult> sendRound(
-      Iterator<PageRun> runs,
-      GuestMemory memory,
-      List<Connection> connections,
-      PageEncoding encoding,
-      Throttle throttle,
-      SharedKillSwitch killSwitch,
-      SendProgress progress) {
-    return sendRound(
-        Source.fromIterator(() -> runs),
-        memory,
-        connections,
-        encoding,
-        throttle,
-        killSwitch,
-        progress);
-  }
-
-  /**
    * Sends one round. The result is the barrier between rounds: when it completes, well or not,
    * every connection is quiet and no stage touches the guest's memory any more.
    *
@@ -101,11 +75,10 @@ public final class PrecopySender {
    * frames and can carry Abandon. Whoever cannot wait for a stalled peer closes the connections.
    * When one connection fails, this method closes all of the round.
    *
-   * @param runs pages to send; each run inside one region of the memory
+   * @param what the pages to send
    * @param memory the guest's memory, which must stay mapped until the result is there; no page of
    *     it may be missing
    * @param connections between one and 128, each between two frames
-   * @param encoding how pages may be written to this destination
    * @param throttle shared by all connections
    * @param killSwitch cancels the round
    * @param progress told of each write, from the connections' threads
@@ -116,10 +89,9 @@ public final class PrecopySender {
    *     {@link java.io.IOException} if a connection fails
    */
   public CompletionStage<RoundResult> sendRound(
-      Source<PageRun, NotUsed> runs,
+      PrecopyRound what,
       GuestMemory memory,
       List<Connection> connections,
-      PageEncoding encoding,
       Throttle throttle,
       SharedKillSwitch killSwitch,
       SendProgress progress) {
@@ -133,13 +105,7 @@ public final class PrecopySender {
             .map(
                 lane ->
                     new MemorySender(
-                        lane,
-                        memory,
-                        throttle,
-                        encoding,
-                        maxChunkBytes,
-                        round.stopped::get,
-                        progress))
+                        lane, memory, throttle, what, maxChunkBytes, round.stopped::get, progress))
             .map(sender -> new SendStage(sender, round::laneFailed, round::stageStopped))
             .toList();
     ChunkStage chunks =
@@ -148,7 +114,8 @@ public final class PrecopySender {
     // The upper switch ends the asking for runs; the lower one ends the lanes, which the upper one
     // cannot reach once the last chunk has left the source.
     CompletionStage<RoundResult> folded =
-        runs.concatLazy(atEnd(round.exhausted))
+        Source.fromIterator(what::runs)
+            .concatLazy(atEnd(round.exhausted))
             .via(killSwitch.flow())
             .via(chunks)
             .async(BLOCKING_DISPATCHER, 1)

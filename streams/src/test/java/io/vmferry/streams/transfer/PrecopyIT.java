@@ -11,8 +11,10 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.vmferry.kvm.Gpa;
 import io.vmferry.kvm.memory.GuestMemory;
+import io.vmferry.kvm.memory.GuestRegion;
 import io.vmferry.kvm.memory.MemoryDigest;
 import io.vmferry.kvm.memory.PageSize;
+import io.vmferry.streams.pages.DirtyPages;
 import io.vmferry.streams.pages.PageRun;
 import io.vmferry.streams.pages.SnapshotRuns;
 import io.vmferry.streams.transport.Connection;
@@ -23,6 +25,7 @@ import io.vmferry.streams.wire.ProtocolException;
 import io.vmferry.streams.wire.Response;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.LongBuffer;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.Iterator;
@@ -58,6 +61,8 @@ class PrecopyIT {
   private final List<Pair> pairs = new ArrayList<>();
   private final Throttle throttle = Throttle.unlimited();
   private final SharedKillSwitch killSwitch = KillSwitches.shared("round");
+  private final AtomicLong settled = new AtomicLong();
+  private final SendProgress progress = (memory, wire) -> settled.addAndGet(memory);
   private GuestMemory source;
   private GuestMemory destination;
 
@@ -187,9 +192,51 @@ class PrecopyIT {
     RoundResult result = get(round(all.iterator(), ZEROS));
 
     assertEquals(0, MemoryDigest.of(destination));
-    assertEquals(new RoundResult(0, source.sizeBytes(), 3, 1, result.elapsedNanos()), result);
+    assertEquals(new RoundResult(0, source.sizeBytes(), 0, 3, 1, result.elapsedNanos()), result);
     assertEquals(16 + 3 * 16, written() - before);
     assertEquals(0, destination.regions().get(0).memfd().allocatedBytes());
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {1, 4})
+  void pagesThatAreDirtyAgainAreLeftToTheNextRound(int connections) throws Exception {
+    Random random = Guests.random("PrecopyIT dirty again " + connections + " connections");
+    connect(connections);
+    receive(destination);
+    Guests.fillSome(source, random, 2);
+    get(round(new SnapshotRuns(source)));
+    DirtyPages dirty = dirtyPages(Guests.dirty(source, random));
+    DirtyPages again = dirtyPages(Guests.dirty(source, random));
+    settled.set(0);
+
+    RoundResult first = get(round(new PrecopyRound(dirty.runs(), PageEncoding.PLAIN, () -> again)));
+    assertNotEquals(MemoryDigest.of(source), MemoryDigest.of(destination));
+    RoundResult last = get(round(again.runs()));
+
+    assertEquals(MemoryDigest.of(source), MemoryDigest.of(destination));
+    assertEquals(dirty.or(again).bytes(), first.bytes() + last.bytes());
+    assertEquals(dirty.bytes(), first.bytes() + first.skippedBytes());
+    assertTrue(first.skippedBytes() > 0);
+    assertEquals(dirty.bytes() + again.bytes(), settled.get());
+  }
+
+  @Test
+  void aLogThatCannotBeReadFailsTheRound() throws Exception {
+    connect(1);
+    receive(destination);
+    IOException unreadable = new IOException("unreadable");
+    DirtyAgain broken =
+        () -> {
+          throw unreadable;
+        };
+
+    Throwable failure =
+        failure(
+            round(
+                new PrecopyRound(
+                    List.of(new PageRun(0, Guests.PAGE)).iterator(), PageEncoding.PLAIN, broken)));
+
+    assertSame(unreadable, failure);
   }
 
   @Test
@@ -228,10 +275,9 @@ class PrecopyIT {
     CompletionStage<RoundResult> killed =
         new PrecopySender(materializer)
             .sendRound(
-                new SnapshotRuns(source),
+                PrecopyRound.plain(new SnapshotRuns(source)),
                 source,
                 sources(),
-                PageEncoding.PLAIN,
                 throttle,
                 killSwitch,
                 (memory, wire) -> begun.countDown());
@@ -243,10 +289,9 @@ class PrecopyIT {
     get(
         new PrecopySender(materializer)
             .sendRound(
-                new SnapshotRuns(source),
+                PrecopyRound.plain(new SnapshotRuns(source)),
                 source,
                 sources(),
-                PageEncoding.PLAIN,
                 throttle,
                 KillSwitches.shared("again"),
                 (memory, wire) -> {}));
@@ -275,10 +320,9 @@ class PrecopyIT {
     CompletionStage<RoundResult> slow =
         new PrecopySender(materializer)
             .sendRound(
-                new SnapshotRuns(source),
+                PrecopyRound.plain(new SnapshotRuns(source)),
                 source,
                 sources(),
-                PageEncoding.PLAIN,
                 throttle,
                 killSwitch,
                 (memory, wire) -> begun.countDown());
@@ -369,6 +413,24 @@ class PrecopyIT {
     pairs.addAll(Pair.tcp(connections));
   }
 
+  /** The same pages as the dirty logs of the source's regions would have them. */
+  private DirtyPages dirtyPages(List<PageRun> runs) {
+    List<DirtyPages> parts = new ArrayList<>();
+    for (GuestRegion region : source.regions()) {
+      LongBuffer words = LongBuffer.allocate((int) (region.sizeBytes() / Guests.PAGE / 64));
+      for (PageRun run : runs) {
+        if (region.contains(run.start(), run.lengthBytes())) {
+          long first = region.offsetOf(run.start()) / Guests.PAGE;
+          for (long page = first; page < first + run.lengthBytes() / Guests.PAGE; page++) {
+            words.put((int) (page / 64), words.get((int) (page / 64)) | 1L << page);
+          }
+        }
+      }
+      parts.add(DirtyPages.ofRegion(region.base(), region.sizeBytes() / Guests.PAGE, words));
+    }
+    return DirtyPages.joined(parts);
+  }
+
   private long written() {
     return pairs.stream().mapToLong(pair -> pair.source().bytesWritten()).sum();
   }
@@ -385,12 +447,16 @@ class PrecopyIT {
   }
 
   private CompletionStage<RoundResult> round(Iterator<PageRun> runs) {
-    return round(runs, PageEncoding.PLAIN);
+    return round(PrecopyRound.plain(runs));
   }
 
   private CompletionStage<RoundResult> round(Iterator<PageRun> runs, PageEncoding encoding) {
+    return round(new PrecopyRound(runs, encoding, DirtyAgain.NEVER));
+  }
+
+  private CompletionStage<RoundResult> round(PrecopyRound round) {
     return new PrecopySender(materializer)
-        .sendRound(runs, source, sources(), encoding, throttle, killSwitch, (memory, wire) -> {});
+        .sendRound(round, source, sources(), throttle, killSwitch, progress);
   }
 
   private void answer(Response response) throws IOException {

@@ -95,10 +95,9 @@ final class TransferWhileCollecting {
     RoundResult sent =
         new PrecopySender(materializer)
             .sendRound(
-                List.of(new PageRun(0, BYTES)).iterator(),
+                PrecopyRound.plain(List.of(new PageRun(0, BYTES)).iterator()),
                 source,
                 List.of(pair.source()),
-                PageEncoding.PLAIN,
                 Throttle.unlimited(),
                 KillSwitches.shared("round"),
                 (guest, wire) -> {})
