@@ -62,7 +62,7 @@ class KernelMigrationIT {
     TestProbe<MigrationEvent> received = KIT.createTestProbe(MigrationEvent.class);
     String url =
         destination
-            .receive(new ReceiveOptions("tcp:127.0.0.1:0", mode, true, true, null), received)
+            .receive(new ReceiveOptions("tcp:127.0.0.1:0", mode, true, true, null, false), received)
             .url();
     source.send("chat", options(url, mode), sent);
 

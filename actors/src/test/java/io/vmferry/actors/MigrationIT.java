@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.vmferry.actors.guest.MemoryFill;
 import io.vmferry.actors.migration.MemoryMode;
 import io.vmferry.actors.migration.MigrationEvent;
 import io.vmferry.actors.migration.MigrationSummary;
@@ -113,6 +114,30 @@ class MigrationIT {
     destination.delete("twin");
   }
 
+  @Test
+  void receivesAFilledIdleGuestIntoPrefaultedMemory() {
+    source.create(
+        new VmSpec("filled", 1, 64 * MIB, PageSize.KIB_4, new GuestSource.Idle(MemoryFill.RANDOM)));
+    source.change("filled", VmHost.Change.BOOT);
+    TestProbe<MigrationEvent> sent = KIT.createTestProbe(MigrationEvent.class);
+    TestProbe<MigrationEvent> received = KIT.createTestProbe(MigrationEvent.class);
+    ReceiveOptions prefaulted =
+        new ReceiveOptions("tcp:127.0.0.1:0", MemoryMode.PRECOPY, true, true, null, true);
+
+    String url = destination.receive(prefaulted, received).url();
+    source.send("filled", options(url, MemoryMode.PRECOPY, 1), sent);
+    MigrationSummary left =
+        assertInstanceOf(MigrationEvent.Finished.class, TestHost.ending(sent)).summary();
+    MigrationSummary arrived =
+        assertInstanceOf(MigrationEvent.Finished.class, TestHost.ending(received)).summary();
+
+    assertEquals(left.memoryDigest(), arrived.memoryDigest());
+    assertTrue(left.bytesSent() >= 60 * MIB, left::toString);
+    assertTrue(left.transferMillis() > 0, left::toString);
+    assertTrue(left.transferMillis() <= left.totalMillis() + 1, left::toString);
+    destination.delete("filled");
+  }
+
   private void boot(String name, int cpus) {
     source.create(spec(name, cpus));
     source.change(name, VmHost.Change.BOOT);
@@ -147,7 +172,9 @@ class MigrationIT {
   private String receive(MemoryMode mode, TestProbe<MigrationEvent> events) {
     String url =
         mode == MemoryMode.LOCAL ? "unix:" + directory.resolve("m.sock") : "tcp:127.0.0.1:0";
-    return destination.receive(new ReceiveOptions(url, mode, true, true, null), events).url();
+    return destination
+        .receive(new ReceiveOptions(url, mode, true, true, null, false), events)
+        .url();
   }
 
   private static SendOptions options(String url, MemoryMode mode, int connections) {

@@ -80,7 +80,7 @@ class VmHostIT {
 
   @Test
   void anIdleGuestBeats() {
-    host.create(spec("idle", 2, 16 * MIB, PageSize.KIB_4, new GuestSource.Idle()));
+    host.create(spec("idle", 2, 16 * MIB, PageSize.KIB_4, GuestSource.Idle.empty()));
     host.change("idle", VmHost.Change.BOOT);
 
     assertTrue(host.awaitSweeps("idle", 1).guest().running());
@@ -139,13 +139,13 @@ class VmHostIT {
   @Test
   void refusesMoreMemoryThanTheHostHas() {
     VmHost.Rejected refusal =
-        refuse(spec("huge", 1, 1L << 50, PageSize.KIB_4, new GuestSource.Idle()));
+        refuse(spec("huge", 1, 1L << 50, PageSize.KIB_4, GuestSource.Idle.empty()));
 
     assertEquals(FailureCode.NOT_ENOUGH_MEMORY, refusal.code());
     assertTrue(refusal.reason().contains("MiB available"), refusal.reason());
     assertEquals(
         FailureCode.NOT_ENOUGH_MEMORY,
-        refuse(spec("huge", 1, 1L << 50, PageSize.MIB_2, new GuestSource.Idle())).code());
+        refuse(spec("huge", 1, 1L << 50, PageSize.MIB_2, GuestSource.Idle.empty())).code());
   }
 
   @Test

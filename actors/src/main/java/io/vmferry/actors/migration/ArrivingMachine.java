@@ -24,15 +24,19 @@ final class ArrivingMachine {
   /**
    * Checks the CPU, finds the memory, makes the machine.
    *
+   * @param options the mode, and whether memory is prefaulted
    * @param memoryFds memory handed over, by slot; empty if memory is sent. The descriptors stay the
    *     caller's
    * @throws IOException with one sentence for the user if this host cannot run the guest
    */
   static Machine build(
-      MachineConfig config, MemoryMode mode, KvmSystem system, Map<Integer, OwnedFd> memoryFds)
+      MachineConfig config,
+      ReceiveOptions options,
+      KvmSystem system,
+      Map<Integer, OwnedFd> memoryFds)
       throws IOException {
     requireCpu(config.cpuid(), system.supportedCpuid());
-    if (mode == MemoryMode.LOCAL == memoryFds.isEmpty()) {
+    if (options.mode() == MemoryMode.LOCAL == memoryFds.isEmpty()) {
       throw new MigrationException(
           FailureCode.INVALID_REQUEST,
           memoryFds.isEmpty()
@@ -44,6 +48,9 @@ final class ArrivingMachine {
             ? MemoryBudget.allocate(config.spec().memoryBytes(), config.spec().pageSize())
             : adopt(config, memoryFds);
     requireSameLayout(config, memory);
+    if (options.prefault()) {
+      prefault(memory);
+    }
     return Machine.create(system, config.spec().name(), memory, config.cpuid());
   }
 
@@ -88,6 +95,17 @@ final class ArrivingMachine {
     } catch (IOException | IllegalArgumentException e) {
       regions.forEach(region -> region.mapping().close());
       regions.forEach(region -> region.memfd().close());
+      throw e;
+    }
+  }
+
+  private static void prefault(GuestMemory memory) throws IOException {
+    try {
+      for (GuestRegion region : memory.regions()) {
+        region.mapping().populate(0, region.sizeBytes());
+      }
+    } catch (IOException e) {
+      memory.close();
       throw e;
     }
   }

@@ -87,6 +87,7 @@ final class DestinationFigures {
         Machine.HYPERVISOR,
         spec.memoryBytes(),
         TimeUnit.NANOSECONDS.toMillis(now - startNanos),
+        0,
         paused ? 0 : (resumeNanos - stateNanos) / NANOS_PER_MILLI,
         (resumeNanos - stateNanos) / NANOS_PER_MILLI,
         ((fill == null ? resumeNanos : fill.fullAtNanos()) - stateNanos) / NANOS_PER_MILLI,

@@ -255,7 +255,7 @@ public final class MigrationDestination {
               FailureCode.NAME_TAKEN, "This host already has a VM named " + vmName + "."));
     }
     step(
-        () -> ArrivingMachine.build(config, options.mode(), gate.hypervisor(), memoryFds),
+        () -> ArrivingMachine.build(config, options, gate.hypervisor(), memoryFds),
         MachineBuilt::new);
     return state(
         MigrationPhase.PREPARING,

@@ -11,6 +11,8 @@ import org.jspecify.annotations.Nullable;
  * @param hypervisor what runs the vCPUs: {@code kvm}
  * @param memoryBytes guest RAM
  * @param totalMillis from the request (source) or the first connection (destination) to the end
+ * @param transferMillis source: from the first page's departure until the last one's, in postcopy
+ *     from the pause until the destination had every page; 0 on a destination and without pages
  * @param downtimeMillis source: from pause to the acknowledged resume; destination: from State to
  *     resume; 0 for a guest that was paused before
  * @param resumeMillis from pause until the guest ran on the destination
@@ -30,6 +32,7 @@ public record MigrationSummary(
     String hypervisor,
     long memoryBytes,
     long totalMillis,
+    double transferMillis,
     double downtimeMillis,
     double resumeMillis,
     double fullMillis,

@@ -12,13 +12,16 @@ import org.jspecify.annotations.Nullable;
  * @param verify whether to compute a digest of the guest's memory before it runs here
  * @param extensions whether extensions that the source offers are taken
  * @param vmName the name the guest gets here, or null for the one it brings
+ * @param prefault whether to make every page of the guest's memory before any is received: costs
+ *     time before the migration and saves it during
  */
 public record ReceiveOptions(
     String receiverUrl,
     MemoryMode mode,
     boolean verify,
     boolean extensions,
-    @Nullable String vmName) {
+    @Nullable String vmName,
+    boolean prefault) {
 
   /**
    * Checks the address.
@@ -30,6 +33,9 @@ public record ReceiveOptions(
     if (mode == MemoryMode.LOCAL && !(url instanceof MigrationUrl.Unix)) {
       throw new IllegalArgumentException(
           "A local migration hands memory over through a UNIX socket; use unix:/path");
+    }
+    if (prefault && mode != MemoryMode.PRECOPY) {
+      throw new IllegalArgumentException("Only precopy receives into prefaulted memory");
     }
   }
 }

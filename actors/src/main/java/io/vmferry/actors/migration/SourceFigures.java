@@ -31,6 +31,8 @@ final class SourceFigures implements SendProgress {
   private long settledBeforeRound;
   private long dirtyRate;
   private long lastDirtyBytes = -1;
+  private long firstRoundNanos;
+  private long lastRoundEndNanos;
   private long pauseNanos;
   private long resumeNanos;
   private long fullNanos;
@@ -38,12 +40,14 @@ final class SourceFigures implements SendProgress {
   void beginRound(long bytes) {
     round++;
     roundStartNanos = System.nanoTime();
+    firstRoundNanos = round == 1 ? roundStartNanos : firstRoundNanos;
     roundBytes = bytes;
     bytesBeforeRound = bytesSent();
     settledBeforeRound = memorySettled.get();
   }
 
   void endRound(long bytes, long nanos) {
+    lastRoundEndNanos = System.nanoTime();
     estimate = estimate.withRound(bytes, nanos);
   }
 
@@ -131,6 +135,14 @@ final class SourceFigures implements SendProgress {
     return (long) (inRound > 0 ? now : estimate.bytesPerSecond());
   }
 
+  private long transferNanos(MemoryMode mode) {
+    return switch (mode) {
+      case PRECOPY -> lastRoundEndNanos - firstRoundNanos;
+      case POSTCOPY -> fullNanos - pauseNanos;
+      case LOCAL -> 0;
+    };
+  }
+
   private static @Nullable Long clampedMillis(Duration expected) {
     return expected.compareTo(Duration.ofDays(1)) > 0 ? null : expected.toMillis();
   }
@@ -144,6 +156,7 @@ final class SourceFigures implements SendProgress {
         Machine.HYPERVISOR,
         spec.memoryBytes(),
         elapsed().toMillis(),
+        transferNanos(mode) / NANOS_PER_MILLI,
         paused ? 0 : (resumeNanos - pauseNanos) / NANOS_PER_MILLI,
         (resumeNanos - pauseNanos) / NANOS_PER_MILLI,
         (fullNanos - pauseNanos) / NANOS_PER_MILLI,

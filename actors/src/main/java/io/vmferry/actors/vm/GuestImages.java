@@ -26,6 +26,9 @@ final class GuestImages {
     }
     GuestImage image = image(spec);
     image.load(memory);
+    if (spec.guest() instanceof GuestSource.Idle idle && idle.fill() != null) {
+      idle.fill().fill(memory);
+    }
     return image;
   }
 

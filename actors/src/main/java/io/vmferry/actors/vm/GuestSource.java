@@ -1,9 +1,11 @@
 package io.vmferry.actors.vm;
 
+import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.annotation.JsonSubTypes;
 import com.fasterxml.jackson.annotation.JsonTypeInfo;
 import com.fasterxml.jackson.databind.annotation.JsonSerialize;
 import com.fasterxml.jackson.databind.ser.std.ToStringSerializer;
+import io.vmferry.actors.guest.MemoryFill;
 import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
 
@@ -24,8 +26,18 @@ public sealed interface GuestSource {
    */
   record Standard(long workingSetBytes, long dirtyBytesPerSecond) implements GuestSource {}
 
-  /** A guest that halts and wakes for a slow timer. */
-  record Idle() implements GuestSource {}
+  /**
+   * A guest that halts and wakes for a slow timer.
+   *
+   * @param fill what the host writes into its memory before it boots, or null for nothing
+   */
+  record Idle(@JsonInclude(JsonInclude.Include.NON_NULL) @Nullable MemoryFill fill)
+      implements GuestSource {
+    /** An idle guest in empty memory. */
+    public static Idle empty() {
+      return new Idle(null);
+    }
+  }
 
   /**
    * A Linux kernel, or another that boots like one.

@@ -128,7 +128,7 @@ class GuestProgramsIT {
 
   @Test
   void idleGuestBeatsOnEveryVcpuAndWritesLittle() throws IOException {
-    try (GuestRun guest = new GuestRun(KIT, 2, 16 * MIB, new GuestSource.Idle());
+    try (GuestRun guest = new GuestRun(KIT, 2, 16 * MIB, GuestSource.Idle.empty());
         DirtyBitmapBuffer dirty = logged(guest)) {
       guest.boot();
       guest.awaitReport(GuestReport::running);

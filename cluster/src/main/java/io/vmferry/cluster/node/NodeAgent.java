@@ -208,7 +208,12 @@ public final class NodeAgent extends AbstractBehavior<NodeAgent.Command> {
     try {
       options =
           new ReceiveOptions(
-              bound.listen(message.mode()), message.mode(), message.verify(), true, message.vm());
+              bound.listen(message.mode()),
+              message.mode(),
+              message.verify(),
+              true,
+              message.vm(),
+              false);
     } catch (IOException | IllegalArgumentException e) {
       getContext().getLog().error("No address to receive {} at", message.vm(), e);
       message

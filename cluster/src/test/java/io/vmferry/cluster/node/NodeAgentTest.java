@@ -34,7 +34,7 @@ class NodeAgentTest {
   private static final String SELDOM = "refresh-interval = 1h, publish-interval = 1h";
   private static final VmInfo GUEST =
       new VmInfo(
-          new VmSpec("vm", 2, 64L << 20, PageSize.KIB_4, new GuestSource.Idle()),
+          new VmSpec("vm", 2, 64L << 20, PageSize.KIB_4, GuestSource.Idle.empty()),
           LifeCycle.RUNNING,
           "kvm",
           null,

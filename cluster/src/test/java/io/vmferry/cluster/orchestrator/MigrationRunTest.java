@@ -201,7 +201,23 @@ class MigrationRunTest {
         side,
         new MigrationEvent.Finished(
             new MigrationSummary(
-                "s-1", "vm", MemoryMode.PRECOPY, "kvm", 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, "d", false)));
+                "s-1",
+                "vm",
+                MemoryMode.PRECOPY,
+                "kvm",
+                1,
+                1,
+                1,
+                1,
+                1,
+                1,
+                1,
+                1,
+                0,
+                0,
+                0,
+                "d",
+                false)));
   }
 
   private void progresses(SessionSide side, MigrationPhase phase) {

@@ -212,7 +212,7 @@ class VerdictTest {
   private static SideState finished(@Nullable String digest) {
     return new SideState.Finished(
         new MigrationSummary(
-            "s", "vm", MemoryMode.PRECOPY, "kvm", 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, digest, false));
+            "s", "vm", MemoryMode.PRECOPY, "kvm", 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, digest, false));
   }
 
   private static SideState failed(FailureCode code, GuestLocation location) {

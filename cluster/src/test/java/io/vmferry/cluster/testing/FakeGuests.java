@@ -16,7 +16,7 @@ public final class FakeGuests {
 
   /** A guest that is in this state. */
   public void put(String name, LifeCycle lifeCycle, @Nullable String migrationId) {
-    VmSpec spec = new VmSpec(name, 2, 64L << 20, PageSize.KIB_4, new GuestSource.Idle());
+    VmSpec spec = new VmSpec(name, 2, 64L << 20, PageSize.KIB_4, GuestSource.Idle.empty());
     guests.put(name, new VmInfo(spec, lifeCycle, "kvm", null, migrationId, null));
   }
 

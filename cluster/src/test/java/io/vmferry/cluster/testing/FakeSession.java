@@ -239,7 +239,7 @@ final class FakeSession implements Closeable {
 
   private MigrationSummary summary() {
     return new MigrationSummary(
-        id, vm, mode, "kvm", 64L << 20, 5, 1, 2, 3, 1, 64L << 20, 0, 0, 0, script.digest, false);
+        id, vm, mode, "kvm", 64L << 20, 5, 4, 1, 2, 3, 1, 64L << 20, 0, 0, 0, script.digest, false);
   }
 
   private interface Stop {

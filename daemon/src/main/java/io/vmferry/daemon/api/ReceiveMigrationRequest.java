@@ -13,6 +13,8 @@ import org.jspecify.annotations.Nullable;
  * @param name what to call the VM here; absent for the name it has on the source
  * @param verify whether to compute the memory digest
  * @param extensions whether to take extensions of the protocol; absent for true
+ * @param prefault precopy: whether to make every page of the guest's memory before any is received;
+ *     absent for no
  */
 @JsonNaming(SnakeCaseStrategy.class)
 public record ReceiveMigrationRequest(
@@ -20,4 +22,5 @@ public record ReceiveMigrationRequest(
     String memoryMode,
     @Nullable String name,
     boolean verify,
-    @Nullable Boolean extensions) {}
+    @Nullable Boolean extensions,
+    @Nullable Boolean prefault) {}

@@ -12,6 +12,8 @@ import org.jspecify.annotations.Nullable;
  * @param hypervisor {@code kvm} or {@code software}
  * @param memoryBytes guest memory
  * @param totalMs from the request to the end
+ * @param transferMs from the first page's departure until the last one's, in postcopy from the
+ *     pause until the destination had every page; only the source knows
  * @param downtimeMs time no vCPU ran
  * @param rounds precopy rounds, the last one with the guest paused included
  * @param bytesSent page bytes
@@ -33,6 +35,7 @@ public record SummaryView(
     String hypervisor,
     long memoryBytes,
     double totalMs,
+    @Nullable Double transferMs,
     double downtimeMs,
     int rounds,
     long bytesSent,
@@ -53,6 +56,7 @@ public record SummaryView(
         hypervisor,
         memoryBytes,
         totalMs,
+        transferMs,
         downtimeMs,
         rounds,
         bytesSent,

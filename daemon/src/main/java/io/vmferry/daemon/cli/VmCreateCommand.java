@@ -21,6 +21,7 @@ import picocli.CommandLine.Spec;
 @Command(name = "create", sortOptions = false, description = "Makes a VM; boot it next.")
 final class VmCreateCommand implements Callable<Integer> {
   private static final List<String> PAGE_SIZES = List.of("4K", "2M", "1G");
+  private static final List<String> FILLS = List.of("random", "zero90");
   private static final int MAX_CPUS = 255;
 
   private final Console console;
@@ -84,6 +85,13 @@ final class VmCreateCommand implements Callable<Integer> {
         paramLabel = "SIZE/s",
         description = "Standard guest: how fast it dirties memory. Default: as fast as it can.")
     @Nullable ByteRate dirtyRate;
+
+    @Option(
+        names = "--fill",
+        paramLabel = "random|zero90",
+        hidden = true,
+        description = "Idle guest: what the host writes into its memory before it boots.")
+    @Nullable String fill;
   }
 
   /** A kernel from a file. */
@@ -152,6 +160,7 @@ final class VmCreateCommand implements Callable<Integer> {
           "kernel",
           null,
           null,
+          null,
           absolute(kernel.kernel),
           kernel.initrd == null ? null : absolute(kernel.initrd),
           kernel.cmdline);
@@ -164,6 +173,10 @@ final class VmCreateCommand implements Callable<Integer> {
     if (program.guest.equals("idle") && (workingSet != null || dirtyRate != null)) {
       throw wrong("--working-set and --dirty-rate are for --guest standard");
     }
+    String fill = program.fill;
+    if (fill != null && (!program.guest.equals("idle") || !FILLS.contains(fill))) {
+      throw wrong("--fill " + fill + ": write random or zero90, and --guest idle");
+    }
     if (workingSet != null && workingSet.bytes() > memory.bytes()) {
       throw wrong(
           "--working-set "
@@ -175,6 +188,7 @@ final class VmCreateCommand implements Callable<Integer> {
         program.guest,
         workingSet == null ? null : workingSet.bytes(),
         dirtyRate == null ? null : dirtyRate.bytesPerSecond(),
+        fill,
         null,
         null,
         null);

@@ -79,7 +79,7 @@ final class Rehearsal {
   }
 
   private Behavior<Command> createGuest() {
-    VmSpec spec = new VmSpec(name(0), 1, MEMORY_BYTES, PageSize.KIB_4, new GuestSource.Idle());
+    VmSpec spec = new VmSpec(name(0), 1, MEMORY_BYTES, PageSize.KIB_4, GuestSource.Idle.empty());
     host.tell(new VmHost.CreateVm(spec, replies));
     return onceDescribed(this::bootGuest);
   }
@@ -104,7 +104,7 @@ final class Rehearsal {
     }
     host.tell(
         new VmHost.ReceiveVm(
-            new ReceiveOptions("tcp:127.0.0.1:0", mode(move), false, name(move + 1)),
+            new ReceiveOptions("tcp:127.0.0.1:0", mode(move), false, true, name(move + 1), false),
             arrivals,
             replies));
     return Behaviors.receive(Command.class)

@@ -1,5 +1,6 @@
 package io.vmferry.daemon.node;
 
+import io.vmferry.actors.guest.MemoryFill;
 import io.vmferry.actors.migration.MemoryMode;
 import io.vmferry.actors.migration.ReceiveOptions;
 import io.vmferry.actors.migration.SendOptions;
@@ -54,7 +55,10 @@ final class Requests {
                   ? defaultWorkingSet(memoryBytes)
                   : guest.workingSetBytes(),
               guest.dirtyBytesPerSecond() == null ? 0 : guest.dirtyBytesPerSecond());
-      case "idle" -> new GuestSource.Idle();
+      case "idle" ->
+          guest.fill() == null
+              ? GuestSource.Idle.empty()
+              : new GuestSource.Idle(MemoryFill.parse(guest.fill()));
       case "kernel" ->
           new GuestSource.Kernel(
               file("guest.kernel", present("guest.kernel", guest.kernel())),
@@ -106,7 +110,8 @@ final class Requests {
                 constant(MemoryMode.class, "memory_mode", request.memoryMode()),
                 request.verify(),
                 !Boolean.FALSE.equals(request.extensions()),
-                request.name()));
+                request.name(),
+                Boolean.TRUE.equals(request.prefault())));
   }
 
   /** The orchestrator checks the numbers. */

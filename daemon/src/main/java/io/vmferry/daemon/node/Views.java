@@ -231,6 +231,7 @@ final class Views {
         clock.hypervisor(),
         clock.memoryBytes(),
         clock.totalMillis(),
+        clock.transferMillis() > 0 ? clock.transferMillis() : null,
         clock.downtimeMillis(),
         clock.rounds(),
         clock.bytesSent(),

@@ -5,8 +5,8 @@ import java.util.List;
 
 /**
  * The options of {@code receive-migration}: ch-remote's form, which is also the URL alone, and
- * beside it {@code local}, {@code name}, {@code verify} and {@code extensions}. The mode must be
- * the source's.
+ * beside it {@code local}, {@code name}, {@code verify}, {@code extensions} and {@code prefault},
+ * which Cloud Hypervisor has as an option of guest memory. The mode must be the source's.
  *
  * <p>Source: Cloud Hypervisor, vmm/src/api/mod.rs, VmReceiveMigrationData.
  */
@@ -14,10 +14,11 @@ public final class ReceiveMigrationOptions {
   /** The list's form, for help texts. */
   public static final String SYNTAX =
       "receiver_url=tcp:<host>:<port>|unix:<path>[,memory_mode=precopy|postcopy]"
-          + "[,local=on|off][,name=<vm>][,verify=on|off][,extensions=on|off]";
+          + "[,local=on|off][,name=<vm>][,verify=on|off][,extensions=on|off]"
+          + "[,prefault=on|off]";
 
   private static final List<String> NAMES =
-      List.of("receiver_url", "memory_mode", "local", "name", "verify", "extensions");
+      List.of("receiver_url", "memory_mode", "local", "name", "verify", "extensions", "prefault");
 
   private ReceiveMigrationOptions() {}
 
@@ -38,11 +39,17 @@ public final class ReceiveMigrationOptions {
     String mode = options.oneOf("memory_mode", "precopy", List.of("precopy", "postcopy"));
     boolean local = options.toggle("local", false);
     MigrationAddress.checkLocal("receiver_url", url, local, mode);
+    boolean prefault = options.toggle("prefault", false);
+    if (prefault && (local || mode.equals("postcopy"))) {
+      throw new OptionSyntaxException(
+          "prefault=on is for memory_mode=precopy: the other modes receive no memory ahead");
+    }
     return new ReceiveMigrationRequest(
         url,
         local ? "local" : mode,
         options.get("name"),
         options.toggle("verify", false),
-        options.toggle("extensions", true));
+        options.toggle("extensions", true),
+        prefault);
   }
 }

@@ -36,7 +36,7 @@ public record QuickstartPlan(
         cpus,
         memoryBytes,
         "4K",
-        new GuestConfig("standard", workingSetBytes, dirtyBytesPerSecond, null, null, null));
+        new GuestConfig("standard", workingSetBytes, dirtyBytesPerSecond, null, null, null, null));
   }
 
   MigrateRequest migration() {

@@ -69,7 +69,7 @@ class NodeClientTest {
 
     client.createVm(
         new CreateVmRequest(
-            "a", 1, 4096, "4K", new GuestConfig("standard", 1L, 2L, null, null, null)));
+            "a", 1, 4096, "4K", new GuestConfig("standard", 1L, 2L, null, null, null, null)));
 
     assertEquals(
         "{\"name\":\"a\",\"cpus\":1,\"memory_bytes\":4096,\"page_size\":\"4K\",\"guest\":{\"kind\":"

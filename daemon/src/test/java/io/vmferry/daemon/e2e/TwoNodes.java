@@ -74,7 +74,8 @@ final class TwoNodes implements AutoCloseable {
   /** A guest that boots on the source and has verified some pages. */
   void boot(String name, int cpus, long memoryBytes, String pageSize, long dirtyBytesPerSecond)
       throws IOException, InterruptedException {
-    GuestConfig guest = new GuestConfig("standard", 4 * MIB, dirtyBytesPerSecond, null, null, null);
+    GuestConfig guest =
+        new GuestConfig("standard", 4 * MIB, dirtyBytesPerSecond, null, null, null, null);
     source.client().createVm(new CreateVmRequest(name, cpus, memoryBytes, pageSize, guest));
     source.client().boot(name);
     awaitProgress(source, name);
@@ -123,7 +124,7 @@ final class TwoNodes implements AutoCloseable {
   MigrationView receive(String mode, String url) throws IOException {
     return destination
         .client()
-        .receiveMigration(new ReceiveMigrationRequest(url, mode, null, true, null));
+        .receiveMigration(new ReceiveMigrationRequest(url, mode, null, true, null, null));
   }
 
   MigrationView send(String name, String url, String mode) throws IOException {

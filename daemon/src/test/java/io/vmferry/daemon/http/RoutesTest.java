@@ -143,7 +143,7 @@ class RoutesTest {
     client.vm("a b");
     client.createVm(
         new CreateVmRequest(
-            "a", 1, 4096, "4K", new GuestConfig("idle", null, null, null, null, null)));
+            "a", 1, 4096, "4K", new GuestConfig("idle", null, null, null, null, null, null)));
     client.boot("a");
     client.pause("a");
     client.resume("a");
@@ -151,7 +151,8 @@ class RoutesTest {
     client.console("a");
     client.sendMigration(
         "a", new SendMigrationRequest("tcp:h:1", "precopy", 1, 300, 60, "cancel", 0, false, null));
-    client.receiveMigration(new ReceiveMigrationRequest("tcp:h:0", "precopy", null, true, null));
+    client.receiveMigration(
+        new ReceiveMigrationRequest("tcp:h:0", "precopy", null, true, null, null));
     client.migrate(new MigrateRequest("a", "b", "precopy", 1, 0, 300, 60, "cancel", false));
     client.migration("m-1");
     client.cancelMigration("m-1");

@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.vmferry.actors.VmHost;
 import io.vmferry.actors.guest.GuestReport;
+import io.vmferry.actors.guest.MemoryFill;
 import io.vmferry.actors.migration.MemoryMode;
 import io.vmferry.actors.migration.MigrationEvent;
 import io.vmferry.actors.vm.FailureCode;
@@ -141,7 +142,7 @@ class LocalNodeTest {
 
   @Test
   void aVmIsCreatedWithAWorkingSetThatFits() {
-    GuestConfig guest = new GuestConfig("standard", null, null, null, null, null);
+    GuestConfig guest = new GuestConfig("standard", null, null, null, null, null, null);
     node.createVm(new CreateVmRequest("a", 1, 64L << 20, "2M", guest));
 
     VmSpec spec = host.expectMessageClass(VmHost.CreateVm.class).spec();
@@ -151,8 +152,18 @@ class LocalNodeTest {
   }
 
   @Test
+  void anIdleGuestMayHaveItsMemoryFilled() {
+    GuestConfig guest = new GuestConfig("idle", null, null, "zero90", null, null, null);
+    node.createVm(new CreateVmRequest("a", 1, 64L << 20, "4K", guest));
+
+    assertEquals(
+        new GuestSource.Idle(MemoryFill.ZERO90),
+        host.expectMessageClass(VmHost.CreateVm.class).spec().guest());
+  }
+
+  @Test
   void aKernelIsNamedByAnAbsolutePath() {
-    GuestConfig guest = new GuestConfig("kernel", null, null, "/boot/vmlinux", null, "quiet");
+    GuestConfig guest = new GuestConfig("kernel", null, null, null, "/boot/vmlinux", null, "quiet");
     node.createVm(new CreateVmRequest("a", 1, 64L << 20, "4K", guest));
 
     assertEquals(
@@ -170,7 +181,7 @@ class LocalNodeTest {
       })
   void aKernelWithoutAPathIsRefused(
       @Nullable String kernel, @Nullable String initrd, String message) {
-    GuestConfig guest = new GuestConfig("kernel", null, null, kernel, initrd, null);
+    GuestConfig guest = new GuestConfig("kernel", null, null, null, kernel, initrd, null);
     CreateVmRequest request = new CreateVmRequest("a", 1, 64L << 20, "4K", guest);
 
     ProblemException refusal = assertThrows(ProblemException.class, () -> node.createVm(request));
@@ -183,7 +194,7 @@ class LocalNodeTest {
   void aSessionIsOnTheBoardWithWhatItsFirstEventsSaid() {
     CompletionStage<MigrationView> answer =
         node.receiveMigration(
-            new ReceiveMigrationRequest("tcp:127.0.0.1:0", "postcopy", null, true, null));
+            new ReceiveMigrationRequest("tcp:127.0.0.1:0", "postcopy", null, true, null, null));
     VmHost.ReceiveVm asked = host.expectMessageClass(VmHost.ReceiveVm.class);
     assertEquals(MemoryMode.POSTCOPY, asked.options().mode());
     assertEquals(sessions.getRef(), asked.follower());
@@ -238,7 +249,7 @@ class LocalNodeTest {
 
   @Test
   void valuesThatCannotBeUsedAreTheCallersError() {
-    GuestConfig guest = new GuestConfig("penguin", null, null, null, null, null);
+    GuestConfig guest = new GuestConfig("penguin", null, null, null, null, null, null);
 
     for (Runnable request :
         List.<Runnable>of(
@@ -258,14 +269,14 @@ class LocalNodeTest {
                         "tcp:h:1", "precopy", 1, 300, 60, "sulk", 0, false, null)),
             () ->
                 node.receiveMigration(
-                    new ReceiveMigrationRequest("tcp:h:1", "nocopy", null, false, null)))) {
+                    new ReceiveMigrationRequest("tcp:h:1", "nocopy", null, false, null, null)))) {
       assertEquals(400, assertThrows(ProblemException.class, request::run).status());
     }
     host.expectNoMessage();
   }
 
   private static GuestConfig idle() {
-    return new GuestConfig("idle", null, null, null, null, null);
+    return new GuestConfig("idle", null, null, null, null, null, null);
   }
 
   @Test

@@ -109,7 +109,7 @@ class NodeProcessIT {
             1,
             64 * MIB,
             "4K",
-            new GuestConfig("standard", 16 * MIB, 8 * MIB, null, null, null)));
+            new GuestConfig("standard", 16 * MIB, 8 * MIB, null, null, null, null)));
     a.boot(name);
     await(a, name, guest -> guest.iterations() > 0);
   }
@@ -286,7 +286,7 @@ class NodeProcessIT {
       NodeClient node = new NodeClient(URI.create(alone.awaitReady().group(1)));
       node.createVm(
           new CreateVmRequest(
-              "g", 2, 64 * MIB, "4K", new GuestConfig("idle", null, null, null, null, null)));
+              "g", 2, 64 * MIB, "4K", new GuestConfig("idle", null, null, null, null, null, null)));
       node.boot("g");
       try (CommandRun receive =
           command(

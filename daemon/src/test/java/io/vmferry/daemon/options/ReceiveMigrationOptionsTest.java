@@ -10,7 +10,7 @@ class ReceiveMigrationOptionsTest {
   @Test
   void hasCloudHypervisorsDefaults() {
     assertEquals(
-        new ReceiveMigrationRequest("tcp:0.0.0.0:9000", "precopy", null, false, true),
+        new ReceiveMigrationRequest("tcp:0.0.0.0:9000", "precopy", null, false, true, false),
         ReceiveMigrationOptions.parse("receiver_url=tcp:0.0.0.0:9000"));
   }
 
@@ -22,10 +22,21 @@ class ReceiveMigrationOptionsTest {
   @Test
   void readsEveryOption() {
     assertEquals(
-        new ReceiveMigrationRequest("unix:/run/m.sock", "local", "copy", true, false),
+        new ReceiveMigrationRequest("unix:/run/m.sock", "local", "copy", true, false, false),
         ReceiveMigrationOptions.parse(
             "receiver_url=unix:/run/m.sock,local=on,name=copy,verify=on,memory_mode=precopy,"
                 + "extensions=off"));
+  }
+
+  @Test
+  void prefaultsForPrecopyOnly() {
+    assertEquals(
+        true, ReceiveMigrationOptions.parse("receiver_url=tcp:h:0,prefault=on").prefault());
+
+    assertThrows(
+        OptionSyntaxException.class,
+        () ->
+            ReceiveMigrationOptions.parse("receiver_url=tcp:h:0,prefault=on,memory_mode=postcopy"));
   }
 
   @Test

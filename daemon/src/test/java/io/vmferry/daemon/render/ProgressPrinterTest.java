@@ -101,8 +101,8 @@ class ProgressPrinterTest {
 
   private static SummaryView summary() {
     return new SummaryView(
-        "precopy", "kvm", 256 * MIB, 900, 30, 2, 300 * MIB, null, null, null, null, null, null,
-        null, true, null, null);
+        "precopy", "kvm", 256 * MIB, 900, 850.0, 30, 2, 300 * MIB, null, null, null, null, null,
+        null, null, true, null, null);
   }
 
   @Test
