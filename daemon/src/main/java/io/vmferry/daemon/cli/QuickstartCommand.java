@@ -5,6 +5,7 @@ import io.vmferry.daemon.api.SummaryView;
 import io.vmferry.daemon.client.NodeException;
 import io.vmferry.daemon.doctor.Doctor;
 import io.vmferry.daemon.doctor.Finding;
+import io.vmferry.daemon.process.NodeChildFailure;
 import io.vmferry.daemon.quickstart.Quickstart;
 import io.vmferry.daemon.quickstart.QuickstartFailure;
 import io.vmferry.daemon.quickstart.QuickstartPlan;
@@ -77,7 +78,7 @@ final class QuickstartCommand implements Callable<Integer> {
     QuickstartResult result;
     try {
       result = Quickstart.run(plan, new Narrator());
-    } catch (QuickstartFailure e) {
+    } catch (QuickstartFailure | NodeChildFailure e) {
       throw new CommandFailure(ExitCodes.FAILED, e.getMessage() + ".", e);
     } catch (NodeException e) {
       throw new CommandFailure(ExitCodes.FAILED, ProblemText.of(e.problem()), e);

@@ -1,5 +1,7 @@
 package io.vmferry.daemon.quickstart;
 
+import io.vmferry.daemon.process.NodeChild;
+import io.vmferry.daemon.process.NodeLaunch;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
@@ -15,6 +17,17 @@ import org.jspecify.annotations.Nullable;
  * Ctrl-C too. Thread-safe.
  */
 final class NodePair implements AutoCloseable {
+  private static final List<String> JVM_OPTIONS =
+      List.of(
+          // A demonstration is over before the second compiler pays; the guest runs in the kernel.
+          "-Xms64m",
+          "-Xmx512m",
+          "-XX:+UseSerialGC",
+          "-XX:TieredStopAtLevel=1",
+          "-Xshare:auto",
+          // Both start at once: the second asks again soon if the first is not there yet.
+          "-Dpekko.cluster.seed-node-timeout=500ms");
+
   private final Path directory;
   private final Thread hook = new Thread(this::clear, "stop-nodes");
   private @Nullable NodeChild source;
@@ -43,8 +56,12 @@ final class NodePair implements AutoCloseable {
       return;
     }
     String seed = "127.0.0.1:" + freePort();
-    source = NodeChild.start("a", directory, seed, List.of());
-    destination = NodeChild.start("b", directory, "127.0.0.1:0", List.of(seed));
+    source = start("a", seed, List.of());
+    destination = start("b", "127.0.0.1:0", List.of(seed));
+  }
+
+  private NodeChild start(String name, String cluster, List<String> seeds) throws IOException {
+    return NodeChild.start(NodeLaunch.onLoopback(name, directory, cluster, seeds, JVM_OPTIONS));
   }
 
   /** The second node must know the first one's port before that one listens. */

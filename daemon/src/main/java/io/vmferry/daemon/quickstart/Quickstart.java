@@ -8,6 +8,7 @@ import io.vmferry.daemon.api.SummaryView;
 import io.vmferry.daemon.api.VmView;
 import io.vmferry.daemon.client.NodeClient;
 import io.vmferry.daemon.client.NodeException;
+import io.vmferry.daemon.process.NodeChild;
 import io.vmferry.daemon.quickstart.QuickstartResult.Check;
 import io.vmferry.daemon.units.Durations;
 import io.vmferry.daemon.units.Rates;
@@ -61,6 +62,7 @@ public final class Quickstart {
    *
    * @return what was measured and checked; not everything need hold
    * @throws QuickstartFailure if it could not go on
+   * @throws io.vmferry.daemon.process.NodeChildFailure if a node did not start
    * @throws NodeException if a node refused a request
    */
   public static QuickstartResult run(QuickstartPlan plan, Listener listener)

@@ -1,4 +1,4 @@
-package io.vmferry.daemon.quickstart;
+package io.vmferry.daemon.process;
 
 import io.vmferry.daemon.client.NodeClient;
 import java.io.BufferedReader;
@@ -20,7 +20,7 @@ import java.util.regex.Pattern;
  * A {@code vmferry node} in a process of its own, on the class path of this one. It ends when this
  * process does, however that ends: its standard input closes then.
  */
-final class NodeChild implements AutoCloseable {
+public final class NodeChild implements AutoCloseable {
   private static final Pattern READY =
       Pattern.compile(".* is ready: (http://\\S+), cluster (\\S+)");
   private static final long READY_LIMIT_S = 60;
@@ -37,22 +37,19 @@ final class NodeChild implements AutoCloseable {
     this.process = process;
   }
 
-  /**
-   * Starts it.
-   *
-   * @param directory for its files
-   * @param cluster its cluster address
-   * @param seeds cluster addresses of members to join
-   */
-  static NodeChild start(String name, Path directory, String cluster, List<String> seeds)
-      throws IOException {
+  /** Starts it. */
+  public static NodeChild start(NodeLaunch launch) throws IOException {
+    String name = launch.name();
+    Path directory = launch.directory();
     Path errors = directory.resolve(name + ".err");
-    List<String> line = new ArrayList<>(java());
+    List<String> line = new ArrayList<>(launch.prefix());
+    line.addAll(java(launch.jvmOptions()));
+    line.addAll(launch.main());
     line.addAll(List.of("node", "--end-with-stdin", "--name", name));
-    line.addAll(List.of("--http", "127.0.0.1:0", "--cluster", cluster));
+    line.addAll(List.of("--http", launch.http(), "--cluster", launch.cluster()));
     line.addAll(List.of("--data", directory.resolve(name).toString()));
     line.addAll(List.of("--log-file", directory.resolve(name + ".log").toString()));
-    for (String seed : seeds) {
+    for (String seed : launch.seeds()) {
       line.addAll(List.of("--seed", seed));
     }
     Process process = new ProcessBuilder(line).redirectError(errors.toFile()).start();
@@ -63,21 +60,17 @@ final class NodeChild implements AutoCloseable {
     return child;
   }
 
-  /** The JVM of this process with a node's options, and the command's main class. */
-  private static List<String> java() {
+  /** The JVM of this process and its class path. */
+  public static List<String> java(List<String> options) {
     List<String> line = new ArrayList<>();
     line.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-    // A demonstration is over before the second compiler pays; the guest runs in the kernel.
-    line.addAll(List.of("-Xms64m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"));
-    line.addAll(List.of("-Xshare:auto", "-Djna.nosys=true"));
+    line.addAll(options);
+    line.add("-Djna.nosys=true");
     if (Runtime.version().feature() >= 24) {
       line.add("--sun-misc-unsafe-memory-access=allow");
       line.add("--enable-native-access=ALL-UNNAMED");
     }
-    // Both start at once: the second asks again soon if the first is not there yet.
-    line.add("-Dpekko.cluster.seed-node-timeout=500ms");
     line.addAll(List.of("-cp", System.getProperty("java.class.path")));
-    line.add("io.vmferry.daemon.cli.Main");
     return line;
   }
 
@@ -92,14 +85,16 @@ final class NodeChild implements AutoCloseable {
     } catch (IOException e) {
       // The process ended; that is reported below.
     }
-    ready.completeExceptionally(new QuickstartFailure("Node " + name + " ended"));
+    ready.completeExceptionally(new NodeChildFailure("Node " + name + " ended", null));
   }
 
-  String name() {
+  /** The node's name. */
+  public String name() {
     return name;
   }
 
-  long pid() {
+  /** Its process. */
+  public long pid() {
     return process.pid();
   }
 
@@ -107,15 +102,15 @@ final class NodeChild implements AutoCloseable {
    * Waits until it says that it is ready.
    *
    * @return a client of its routes
-   * @throws QuickstartFailure if it ended, or is not ready in time
+   * @throws NodeChildFailure if it ended, or is not ready in time
    */
-  NodeClient awaitReady() throws InterruptedException {
+  public NodeClient awaitReady() throws InterruptedException {
     try {
       return new NodeClient(URI.create(ready.get(READY_LIMIT_S, TimeUnit.SECONDS).group(1)));
     } catch (ExecutionException e) {
-      throw new QuickstartFailure("Node " + name + " did not start: " + lastWords(), e);
+      throw new NodeChildFailure("Node " + name + " did not start: " + lastWords(), e);
     } catch (TimeoutException e) {
-      throw new QuickstartFailure(
+      throw new NodeChildFailure(
           "Node " + name + " was not ready within " + READY_LIMIT_S + " s: " + lastWords(), e);
     }
   }
