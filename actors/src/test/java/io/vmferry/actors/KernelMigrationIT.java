@@ -102,6 +102,7 @@ class KernelMigrationIT {
         TimeoutStrategy.IGNORE,
         0,
         true,
+        true,
         true);
   }
 }

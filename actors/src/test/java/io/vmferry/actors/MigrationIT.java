@@ -187,6 +187,7 @@ class MigrationIT {
         TimeoutStrategy.IGNORE,
         0,
         true,
+        true,
         true);
   }
 }

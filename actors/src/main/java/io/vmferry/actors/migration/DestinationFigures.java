@@ -69,7 +69,8 @@ final class DestinationFigures {
         bandwidth,
         null,
         eta,
-        fillProgress.faults());
+        fillProgress.faults(),
+        0);
   }
 
   MigrationSummary summary(
@@ -96,6 +97,7 @@ final class DestinationFigures {
         fill == null ? 0 : fill.faults(),
         fill == null ? 0 : fill.faultMicrosP50(),
         fill == null ? 0 : fill.faultMicrosP99(),
+        0,
         digest,
         paused);
   }

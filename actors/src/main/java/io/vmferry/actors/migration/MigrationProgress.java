@@ -17,6 +17,8 @@ import org.jspecify.annotations.Nullable;
  * @param expectedDowntimeMillis what a switchover would cost now; null while unknown
  * @param etaMillis time to the end of the round, or of the fill in postcopy; null while unknown
  * @param faultsServed demand page faults answered in postcopy; only the destination knows
+ * @param throttlePercent share of time the vCPUs are kept out of the guest so that precopy
+ *     converges; only the source knows
  */
 public record MigrationProgress(
     String migrationId,
@@ -30,4 +32,5 @@ public record MigrationProgress(
     long bandwidthBytesPerSecond,
     @Nullable Long expectedDowntimeMillis,
     @Nullable Long etaMillis,
-    long faultsServed) {}
+    long faultsServed,
+    int throttlePercent) {}

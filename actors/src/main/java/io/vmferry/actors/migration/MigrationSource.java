@@ -15,6 +15,7 @@ import io.vmferry.streams.pages.PageRun;
 import io.vmferry.streams.pages.PresentBitmap;
 import io.vmferry.streams.pages.RoundPlan;
 import io.vmferry.streams.pages.SnapshotRuns;
+import io.vmferry.streams.pages.ThrottlePolicy;
 import io.vmferry.streams.pages.TimeoutStrategy;
 import io.vmferry.streams.transfer.DirtyAgain;
 import io.vmferry.streams.transfer.FaultServing;
@@ -117,6 +118,7 @@ public final class MigrationSource {
   private final SharedKillSwitch killSwitch;
   private final SourceFigures figures = new SourceFigures();
   private RoundPlan plan;
+  private ThrottlePolicy vcpuThrottle = ThrottlePolicy.NONE;
 
   private MigrationSource(
       ActorContext<Command> context,
@@ -255,12 +257,34 @@ public final class MigrationSource {
     }
     DirtyPages dirty = collected.pages();
     figures.dirtied(dirty.bytes());
-    Duration expected = figures.expectedDowntime(dirty.bytes(), throttle.bytesPerSecond());
+    Duration expected =
+        figures.expectedDowntime(dirty.bytes(), throttle.bytesPerSecond(), plan.downtime());
     return switch (plan.decide(dirty.bytes(), expected, figures.elapsed())) {
-      case ANOTHER_ROUND -> nextRound(dirty, memory);
+      case ANOTHER_ROUND -> {
+        slowDown(dirty.bytes());
+        yield nextRound(dirty, memory);
+      }
       case SWITCH_OVER -> pause(memory, dirty);
       case CANCEL -> giveUp(MigrationPhase.PRECOPY, notConverged());
     };
+  }
+
+  /**
+   * Slows a guest down that dirties memory faster than it is sent; the Vm lifts that at the end.
+   */
+  private void slowDown(long dirtiedBytes) {
+    if (!options.autoConverge()) {
+      return;
+    }
+    ThrottlePolicy next = vcpuThrottle.afterRound(figures.lastRoundBytes(), dirtiedBytes);
+    if (next.percent() != vcpuThrottle.percent()) {
+      context
+          .getLog()
+          .info("Migration {}: {} is throttled by {} %", id, spec.name(), next.percent());
+      seed.vm().tell(new Vm.ThrottleVcpus(next.percent()));
+      figures.throttled(next.percent());
+    }
+    vcpuThrottle = next;
   }
 
   private MigrationException notConverged() {

@@ -22,6 +22,7 @@ import org.jspecify.annotations.Nullable;
  * @param faultsServed demand page faults in postcopy; only the destination knows
  * @param faultMicrosP50 median demand fault latency as the destination saw it; 0 without faults
  * @param faultMicrosP99 its 99th percentile
+ * @param throttlePercent how far the guest was slowed down in the end so that precopy converged
  * @param memoryDigest the memory's digest at the switchover, 16 hex digits; null if not asked for
  * @param paused whether the guest was handed over paused
  */
@@ -41,5 +42,6 @@ public record MigrationSummary(
     long faultsServed,
     long faultMicrosP50,
     long faultMicrosP99,
+    int throttlePercent,
     @Nullable String memoryDigest,
     boolean paused) {}

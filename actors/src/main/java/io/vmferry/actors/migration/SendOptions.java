@@ -17,6 +17,8 @@ import java.time.Duration;
  * @param verify whether each side computes a digest of the guest's memory at the switchover
  * @param extensions whether extensions of the protocol are offered; without them every byte is one
  *     that Cloud Hypervisor sends
+ * @param autoConverge whether precopy slows the guest down if it dirties memory faster than it is
+ *     sent
  */
 public record SendOptions(
     String destinationUrl,
@@ -27,7 +29,8 @@ public record SendOptions(
     TimeoutStrategy timeoutStrategy,
     long bandwidthBytesPerSecond,
     boolean verify,
-    boolean extensions) {
+    boolean extensions,
+    boolean autoConverge) {
   /** The most memory connections a destination accepts: docs/protocol.md, Connections. */
   public static final int MAX_CONNECTIONS = 128;
 
@@ -68,7 +71,7 @@ public record SendOptions(
 
   /**
    * Options with the defaults: one connection, 300 ms downtime, one hour, cancel, no limit,
-   * extensions.
+   * extensions, auto-converge.
    */
   public static SendOptions to(String destinationUrl, MemoryMode mode) {
     return new SendOptions(
@@ -80,6 +83,7 @@ public record SendOptions(
         TimeoutStrategy.CANCEL,
         0,
         false,
+        true,
         true);
   }
 }

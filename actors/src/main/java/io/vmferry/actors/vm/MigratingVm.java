@@ -40,6 +40,7 @@ final class MigratingVm {
         .onMessage(Vm.CancelMigration.class, this::cancel)
         .onMessage(Vm.StartDirtyLog.class, m -> startDirtyLog(m.replyTo(), paused))
         .onMessage(Vm.CollectDirty.class, m -> collectDirty(m.replyTo(), paused))
+        .onMessage(Vm.ThrottleVcpus.class, m -> throttle(m.percent(), paused))
         .onMessage(Vm.PauseForHandover.class, m -> pause(m.replyTo(), paused))
         .onMessage(Vm.SaveState.class, m -> saveState(m.replyTo()))
         .onMessage(Vm.RunArrived.class, m -> runArrived(m.replyTo()))
@@ -53,6 +54,7 @@ final class MigratingVm {
 
   /** The guest has ended by itself; the session hears so at its next wish and ends. */
   private Behavior<Command> guestEnded(LifeCycle lifeCycle, String why) {
+    vm.throttle().set(0);
     cancel.run();
     return vm.receive(LifeCycle.MIGRATING)
         .onMessage(Vm.StartDirtyLog.class, m -> deny(m.replyTo(), why))
@@ -116,12 +118,21 @@ final class MigratingVm {
         .build();
   }
 
+  /** Only a guest that is to leave: one that arrived may wait for pages, and is not kicked then. */
+  private Behavior<Command> throttle(int percent, boolean paused) {
+    if (ranBefore && !paused) {
+      vm.throttle().set(percent);
+    }
+    return Behaviors.same();
+  }
+
   private Behavior<Command> pause(ActorRef<SessionReply> replyTo, boolean paused) {
     long since = System.nanoTime();
     if (paused) {
       replyTo.tell(new Vm.GuestPaused(since));
       return Behaviors.same();
     }
+    vm.throttle().set(0);
     vm.vcpus().tell(new Vcpu.Pause());
     return asking(replyTo, true)
         .onMessage(
@@ -206,6 +217,7 @@ final class MigratingVm {
   }
 
   private Behavior<Command> ended(Vm.Outcome outcome, boolean paused) {
+    vm.throttle().set(0);
     return switch (outcome) {
       case STAYS -> vm.takeBack(ranBefore && paused, ranBefore);
       case STAYS_RUNNING -> vm.takeBack(false, true);

@@ -33,10 +33,10 @@ final class Vcpu {
   private Vcpu() {}
 
   static Behavior<Command> create(
-      int index, Machine machine, VcpuStart start, ActorRef<Vm.Command> vm) {
+      int index, Machine machine, VcpuStart start, VcpuThrottle throttle, ActorRef<Vm.Command> vm) {
     return Behaviors.setup(
         context -> {
-          VcpuThread thread = new VcpuThread(index, machine, start, new ToVm(index, vm));
+          VcpuThread thread = new VcpuThread(index, machine, start, throttle, new ToVm(index, vm));
           thread.start();
           return alive(thread);
         });

@@ -4,8 +4,10 @@ import io.vmferry.actors.machine.Machine;
 import io.vmferry.kvm.Exit;
 import io.vmferry.kvm.KvmVcpu;
 import java.io.IOException;
+import java.io.InterruptedIOException;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.Semaphore;
+import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -13,8 +15,9 @@ import org.jspecify.annotations.Nullable;
  * the actor only leaves orders here and hears of what came of them.
  *
  * <p>An order reaches a running vCPU by a kick: {@code immediate_exit} makes the next KVM_RUN
- * return at once, the signal ends one under way. After EINTR the flag is cleared first and the
- * orders are read then: the other way round an order that comes in between would be lost.
+ * return at once, the signal ends one under way. After EINTR the flag is cleared first, the orders
+ * and the throttle are read then: the other way round what comes in between would be lost. A
+ * throttled vCPU waits for orders while it is kept out of the guest, so it obeys at once.
  */
 final class VcpuThread implements Runnable {
   /** What the actor wants of its thread. */
@@ -31,16 +34,19 @@ final class VcpuThread implements Runnable {
   private final int index;
   private final Machine machine;
   private final VcpuStart start;
+  private final VcpuThrottle throttle;
   private final VcpuListener listener;
   private final ConcurrentLinkedQueue<Order> orders = new ConcurrentLinkedQueue<>();
   private final Semaphore orderCount = new Semaphore(0);
   private final Thread thread;
   private volatile @Nullable KvmVcpu vcpu;
 
-  VcpuThread(int index, Machine machine, VcpuStart start, VcpuListener listener) {
+  VcpuThread(
+      int index, Machine machine, VcpuStart start, VcpuThrottle throttle, VcpuListener listener) {
     this.index = index;
     this.machine = machine;
     this.start = start;
+    this.throttle = throttle;
     this.listener = listener;
     this.thread = new Thread(this, "vcpu-" + machine.name() + "-" + index);
     this.thread.setDaemon(true);
@@ -48,6 +54,7 @@ final class VcpuThread implements Runnable {
 
   void start() {
     machine.enter();
+    throttle.add(this::kick);
     thread.start();
   }
 
@@ -55,6 +62,10 @@ final class VcpuThread implements Runnable {
   void order(Order order) {
     orders.add(order);
     orderCount.release();
+    kick();
+  }
+
+  private void kick() {
     KvmVcpu running = vcpu;
     if (running != null) {
       running.requestExit();
@@ -82,7 +93,7 @@ final class VcpuThread implements Runnable {
     while (true) {
       if (!running) {
         orderCount.acquireUninterruptibly();
-      } else if (!orderCount.tryAcquire()) {
+      } else if (!orderCame()) {
         running = runOnce(own);
         continue;
       }
@@ -102,6 +113,19 @@ final class VcpuThread implements Runnable {
           return;
         }
       }
+    }
+  }
+
+  /** Whether there is an order now, or one comes while the throttle keeps the vCPU out. */
+  private boolean orderCame() throws InterruptedIOException {
+    long outNanos = throttle.outNanos();
+    if (outNanos <= 0) {
+      return orderCount.tryAcquire();
+    }
+    try {
+      return orderCount.tryAcquire(outNanos, TimeUnit.NANOSECONDS);
+    } catch (InterruptedException e) {
+      throw new InterruptedIOException("the vCPU's thread was interrupted");
     }
   }
 

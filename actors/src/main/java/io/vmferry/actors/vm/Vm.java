@@ -92,6 +92,14 @@ public final class Vm {
   /** Reads and clears every dirty log; answered {@link DirtyCollected}. */
   public record CollectDirty(ActorRef<SessionReply> replyTo) implements Command {}
 
+  /**
+   * Keeps the vCPUs of a guest that runs here before it leaves out of it for a share of the time;
+   * not answered. Pausing lifts it, and so does the session's end.
+   *
+   * @param percent 0, for not at all, to 99
+   */
+  public record ThrottleVcpus(int percent) implements Command {}
+
   /** Pauses the guest; answered {@link GuestPaused} at once if it is paused. */
   public record PauseForHandover(ActorRef<SessionReply> replyTo) implements Command {}
 
@@ -208,6 +216,7 @@ public final class Vm {
   private final Machine machine;
   private final Executor blocking;
   private final VcpuGroup vcpus = new VcpuGroup();
+  private final VcpuThrottle throttle;
   private final List<ActorRef<MemoryRegion.Command>> regions = new ArrayList<>();
   private final List<ActorRef<Reply>> deleters = new ArrayList<>();
   private @Nullable ActorRef<SessionReply> arrival;
@@ -219,6 +228,7 @@ public final class Vm {
     this.spec = spec;
     this.machine = machine;
     this.blocking = context.getSystem().dispatchers().lookup(DispatcherSelector.blocking());
+    this.throttle = new VcpuThrottle(spec.name());
     for (GuestRegion region : machine.memory().regions()) {
       regions.add(
           context.spawn(
@@ -576,6 +586,7 @@ public final class Vm {
    * which happens before this signal; the machine waits for the threads themselves.
    */
   private Behavior<Command> release() {
+    throttle.set(0);
     blocking.execute(machine::close);
     return Behaviors.same();
   }
@@ -583,7 +594,8 @@ public final class Vm {
   private void spawnVcpus(VcpuStart start) {
     for (int index = 0; index < spec.cpus(); index++) {
       vcpus.add(
-          context.spawn(Vcpu.create(index, machine, start, context.getSelf()), "vcpu-" + index));
+          context.spawn(
+              Vcpu.create(index, machine, start, throttle, context.getSelf()), "vcpu-" + index));
     }
   }
 
@@ -605,6 +617,10 @@ public final class Vm {
 
   VcpuGroup vcpus() {
     return vcpus;
+  }
+
+  VcpuThrottle throttle() {
+    return throttle;
   }
 
   List<ActorRef<MemoryRegion.Command>> regions() {

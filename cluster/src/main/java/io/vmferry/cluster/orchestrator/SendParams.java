@@ -16,6 +16,7 @@ import java.time.Duration;
  * @param timeoutStrategy what happens then
  * @param bandwidthBytesPerSecond limit over all connections; 0 is none
  * @param verify whether to compare digests of the guest's memory taken on both sides
+ * @param autoConverge whether precopy may slow the guest down
  */
 public record SendParams(
     MemoryMode mode,
@@ -24,7 +25,8 @@ public record SendParams(
     Duration timeout,
     TimeoutStrategy timeoutStrategy,
     long bandwidthBytesPerSecond,
-    boolean verify) {
+    boolean verify,
+    boolean autoConverge) {
 
   /** The defaults of {@link SendOptions#to}, with verification. */
   public static SendParams of(MemoryMode mode) {
@@ -35,6 +37,7 @@ public record SendParams(
         SendOptions.DEFAULT_TIMEOUT,
         TimeoutStrategy.CANCEL,
         0,
+        true,
         true);
   }
 
@@ -54,6 +57,7 @@ public record SendParams(
         timeoutStrategy,
         bandwidthBytesPerSecond,
         verify,
-        true);
+        true,
+        autoConverge);
   }
 }

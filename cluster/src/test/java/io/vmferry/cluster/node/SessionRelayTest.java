@@ -109,7 +109,7 @@ class SessionRelayTest {
 
   private static MigrationEvent progress(MigrationPhase phase) {
     return new MigrationEvent.Progressed(
-        new MigrationProgress("s-1", "vm", phase, 1, 1, 1, 1, 1, 1, null, null, 0));
+        new MigrationProgress("s-1", "vm", phase, 1, 1, 1, 1, 1, 1, null, null, 0, 0));
   }
 
   private String cancelledSession() {

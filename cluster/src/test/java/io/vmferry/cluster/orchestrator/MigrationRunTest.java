@@ -216,6 +216,7 @@ class MigrationRunTest {
                 0,
                 0,
                 0,
+                0,
                 "d",
                 false)));
   }
@@ -224,7 +225,7 @@ class MigrationRunTest {
     happens(
         side,
         new MigrationEvent.Progressed(
-            new MigrationProgress("s-1", "vm", phase, 1, 1, 1, 1, 1, 1, null, null, 0)));
+            new MigrationProgress("s-1", "vm", phase, 1, 1, 1, 1, 1, 1, null, null, 0, 0)));
   }
 
   private MigrationRecord ending() {
@@ -278,7 +279,7 @@ class MigrationRunTest {
                 "vm",
                 "b",
                 new SendParams(
-                    p.mode(), 1_000, p.downtime(), p.timeout(), p.timeoutStrategy(), 0, true),
+                    p.mode(), 1_000, p.downtime(), p.timeout(), p.timeoutStrategy(), 0, true, true),
                 requester.getRef()),
             directory.getRef(),
             orchestrator.getRef()));

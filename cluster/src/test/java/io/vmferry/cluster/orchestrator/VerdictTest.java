@@ -202,7 +202,8 @@ class VerdictTest {
             "vm",
             "a",
             "b",
-            new SendParams(p.mode(), 1, p.downtime(), p.timeout(), p.timeoutStrategy(), 0, false));
+            new SendParams(
+                p.mode(), 1, p.downtime(), p.timeout(), p.timeoutStrategy(), 0, false, true));
   }
 
   private static String reason(Verdict verdict) {
@@ -212,7 +213,24 @@ class VerdictTest {
   private static SideState finished(@Nullable String digest) {
     return new SideState.Finished(
         new MigrationSummary(
-            "s", "vm", MemoryMode.PRECOPY, "kvm", 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, digest, false));
+            "s",
+            "vm",
+            MemoryMode.PRECOPY,
+            "kvm",
+            1,
+            1,
+            1,
+            1,
+            1,
+            1,
+            1,
+            1,
+            0,
+            0,
+            0,
+            0,
+            digest,
+            false));
   }
 
   private static SideState failed(FailureCode code, GuestLocation location) {

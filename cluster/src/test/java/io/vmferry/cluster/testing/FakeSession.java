@@ -234,12 +234,29 @@ final class FakeSession implements Closeable {
   private void progress(MigrationPhase phase) {
     follower.tell(
         new MigrationEvent.Progressed(
-            new MigrationProgress(id, vm, phase, 1, 64L << 20, 1, 2, 3, 4, null, null, 0)));
+            new MigrationProgress(id, vm, phase, 1, 64L << 20, 1, 2, 3, 4, null, null, 0, 0)));
   }
 
   private MigrationSummary summary() {
     return new MigrationSummary(
-        id, vm, mode, "kvm", 64L << 20, 5, 4, 1, 2, 3, 1, 64L << 20, 0, 0, 0, script.digest, false);
+        id,
+        vm,
+        mode,
+        "kvm",
+        64L << 20,
+        5,
+        4,
+        1,
+        2,
+        3,
+        1,
+        64L << 20,
+        0,
+        0,
+        0,
+        0,
+        script.digest,
+        false);
   }
 
   private interface Stop {

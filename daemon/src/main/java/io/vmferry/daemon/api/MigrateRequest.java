@@ -2,6 +2,7 @@ package io.vmferry.daemon.api;
 
 import com.fasterxml.jackson.databind.PropertyNamingStrategies.SnakeCaseStrategy;
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Body of {@code POST /v1/migrations}: a migration through the orchestrator.
@@ -15,6 +16,7 @@ import com.fasterxml.jackson.databind.annotation.JsonNaming;
  * @param timeoutS how long rounds may go on
  * @param timeoutStrategy {@code cancel} or {@code ignore}
  * @param verify whether to compare memory digests of both sides
+ * @param autoConverge whether precopy may slow the guest down; absent for true
  */
 @JsonNaming(SnakeCaseStrategy.class)
 public record MigrateRequest(
@@ -26,4 +28,5 @@ public record MigrateRequest(
     long downtimeMs,
     long timeoutS,
     String timeoutStrategy,
-    boolean verify) {}
+    boolean verify,
+    @Nullable Boolean autoConverge) {}

@@ -18,6 +18,8 @@ import org.jspecify.annotations.Nullable;
  * @param expectedDowntimeMs what switchover now would cost
  * @param etaMs time left, where it can be told
  * @param faultsServed postcopy: pages sent because the guest asked for them
+ * @param throttlePercent how far the guest is slowed down so that precopy converges; 0 for not at
+ *     all
  */
 @JsonNaming(SnakeCaseStrategy.class)
 public record ProgressView(
@@ -30,4 +32,5 @@ public record ProgressView(
     long bandwidthBytesPerSecond,
     @Nullable Double expectedDowntimeMs,
     @Nullable Double etaMs,
-    long faultsServed) {}
+    long faultsServed,
+    int throttlePercent) {}

@@ -16,6 +16,7 @@ import org.jspecify.annotations.Nullable;
  * @param bandwidthBytesPerSecond 0 for no limit
  * @param verify whether to compare memory digests of both sides
  * @param extensions whether to offer extensions of the protocol; absent for true
+ * @param autoConverge whether precopy may slow the guest down; absent for true
  */
 @JsonNaming(SnakeCaseStrategy.class)
 public record SendMigrationRequest(
@@ -27,4 +28,5 @@ public record SendMigrationRequest(
     String timeoutStrategy,
     long bandwidthBytesPerSecond,
     boolean verify,
-    @Nullable Boolean extensions) {}
+    @Nullable Boolean extensions,
+    @Nullable Boolean autoConverge) {}

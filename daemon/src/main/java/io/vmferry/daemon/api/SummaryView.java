@@ -22,6 +22,8 @@ import org.jspecify.annotations.Nullable;
  * @param faultsServed postcopy: pages sent because the guest asked for them
  * @param faultP50Us postcopy: median time such a page took, in microseconds
  * @param faultP99Us postcopy: its 99th percentile
+ * @param throttlePercent precopy: how far the guest was slowed down in the end; absent for not at
+ *     all
  * @param pagesVerified pages the standard guest checked; absent for other guests
  * @param mismatches damaged pages the standard guest found; absent for other guests
  * @param guestRunningOnDestination whether the guest runs there; false for a guest that was
@@ -44,6 +46,7 @@ public record SummaryView(
     @Nullable Long faultsServed,
     @Nullable @JsonProperty("fault_p50_us") Long faultP50Us,
     @Nullable @JsonProperty("fault_p99_us") Long faultP99Us,
+    @Nullable Integer throttlePercent,
     @Nullable Long pagesVerified,
     @Nullable Long mismatches,
     boolean guestRunningOnDestination,
@@ -65,6 +68,7 @@ public record SummaryView(
         faultsServed,
         faultP50Us,
         faultP99Us,
+        throttlePercent,
         guest.pagesVerified(),
         guest.mismatches(),
         guestRunningOnDestination,

@@ -77,6 +77,12 @@ final class MigrateCommand implements Callable<Integer> {
       description = "Compare digests of the guest's memory on both sides; costs downtime.")
   private boolean verify;
 
+  @Option(
+      names = "--no-auto-converge",
+      description =
+          "Do not slow the guest down when it dirties memory faster than precopy sends it.")
+  private boolean noAutoConverge;
+
   /** Migration modes that the orchestrator takes. */
   enum Mode {
     precopy,
@@ -141,7 +147,8 @@ final class MigrateCommand implements Callable<Integer> {
         downtime.toMillis(),
         timeout.toSeconds(),
         onTimeout.name(),
-        verify);
+        verify,
+        !noAutoConverge);
   }
 
   private ParameterException wrong(String message) {

@@ -98,7 +98,8 @@ final class Requests {
                 constant(TimeoutStrategy.class, "timeout_strategy", request.timeoutStrategy()),
                 request.bandwidthBytesPerSecond(),
                 request.verify(),
-                !Boolean.FALSE.equals(request.extensions())));
+                !Boolean.FALSE.equals(request.extensions()),
+                !Boolean.FALSE.equals(request.autoConverge())));
   }
 
   static ReceiveOptions receive(ReceiveMigrationRequest request) {
@@ -125,7 +126,8 @@ final class Requests {
         Duration.ofSeconds(request.timeoutS()),
         constant(TimeoutStrategy.class, "timeout_strategy", request.timeoutStrategy()),
         request.bandwidthBytesPerSecond(),
-        request.verify());
+        request.verify(),
+        !Boolean.FALSE.equals(request.autoConverge()));
   }
 
   /** Jackson leaves an absent field null, whatever the record says. */

@@ -196,7 +196,8 @@ final class Views {
         p.bandwidthBytesPerSecond(),
         downtime == null ? null : downtime.doubleValue(),
         eta == null ? null : eta.doubleValue(),
-        p.faultsServed());
+        p.faultsServed(),
+        p.throttlePercent());
   }
 
   /** The figures of both sides: the source measured the time, the destination the faults. */
@@ -240,6 +241,7 @@ final class Views {
         postcopy ? faults.faultsServed() : null,
         postcopy && timed ? faults.faultMicrosP50() : null,
         postcopy && timed ? faults.faultMicrosP99() : null,
+        clock.throttlePercent() > 0 ? clock.throttlePercent() : null,
         null,
         null,
         !clock.paused(),

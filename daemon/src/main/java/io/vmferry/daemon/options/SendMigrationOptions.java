@@ -8,8 +8,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The options of {@code send-migration}: ch-remote's names, defaults and rules, and beside them
- * {@code bandwidth}, {@code verify} and {@code extensions}. Postcopy takes several connections
- * here, which Cloud Hypervisor does not allow.
+ * {@code bandwidth}, {@code verify}, {@code extensions} and {@code auto_converge}. Postcopy takes
+ * several connections here, which Cloud Hypervisor does not allow.
  *
  * <p>Source: Cloud Hypervisor, vmm/src/api/mod.rs, VmSendMigrationData.
  */
@@ -28,7 +28,7 @@ public final class SendMigrationOptions {
       "destination_url=tcp:<host>:<port>|unix:<path>[,memory_mode=precopy|postcopy]"
           + "[,local=on|off][,connections=<n>][,downtime_ms=<n>][,timeout_s=<n>]"
           + "[,timeout_strategy=cancel|ignore][,bandwidth=<rate>][,verify=on|off]"
-          + "[,extensions=on|off]";
+          + "[,extensions=on|off][,auto_converge=on|off]";
 
   private static final List<String> NAMES =
       List.of(
@@ -41,7 +41,8 @@ public final class SendMigrationOptions {
           "timeout_strategy",
           "bandwidth",
           "verify",
-          "extensions");
+          "extensions",
+          "auto_converge");
   private static final List<String> NOT_HERE = List.of("tls_dir", "preserve_source");
 
   private SendMigrationOptions() {}
@@ -74,7 +75,8 @@ public final class SendMigrationOptions {
         options.oneOf("timeout_strategy", "cancel", List.of("cancel", "ignore")),
         bandwidth(options.get("bandwidth")),
         options.toggle("verify", false),
-        options.toggle("extensions", true));
+        options.toggle("extensions", true),
+        options.toggle("auto_converge", true));
   }
 
   private static void checkTogether(String url, String mode, boolean local, int connections) {

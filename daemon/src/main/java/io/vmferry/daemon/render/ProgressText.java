@@ -80,6 +80,9 @@ final class ProgressText {
     if (progress.dirtyBytesPerSecond() > 0) {
       figures.add("dirty " + Rates.format(progress.dirtyBytesPerSecond()));
     }
+    if (progress.throttlePercent() > 0) {
+      figures.add("guest slowed by " + progress.throttlePercent() + " %");
+    }
     if (progress.expectedDowntimeMs() != null) {
       figures.add("downtime ~" + Durations.formatMillis(progress.expectedDowntimeMs()));
     }

@@ -21,6 +21,9 @@ public final class SummaryText {
     if (summary.mode().equals("precopy")) {
       add(lines, "rounds", Integer.toString(summary.rounds()));
     }
+    if (summary.throttlePercent() != null) {
+      add(lines, "guest slowed by", summary.throttlePercent() + " %");
+    }
     add(lines, "sent", Sizes.format(summary.bytesSent()));
     if (summary.resumeMs() != null) {
       add(lines, "running after", Durations.formatMillis(summary.resumeMs()) + " from the pause");

@@ -302,9 +302,10 @@ class FailureIT {
     nodes.boot(GUEST, 2, 64 * MIB, "4K", 0);
   }
 
+  /** Without auto-converge, which would slow the guest down until it fits. */
   private static SendMigrationRequest slow(MigrationView receiving, String strategy) {
     return new SendMigrationRequest(
-        receiving.url(), "precopy", 1, 20, 2, strategy, 8 * MIB, true, null);
+        receiving.url(), "precopy", 1, 20, 2, strategy, 8 * MIB, true, null, false);
   }
 
   /** The guest goes on here as before; the destination has thrown away what it got. */

@@ -84,7 +84,16 @@ class MigrationMatrixIT {
             nodes.send(
                 "wide",
                 new SendMigrationRequest(
-                    receiving.url(), "precopy", connections, 300, 60, "ignore", 0, true, null)));
+                    receiving.url(),
+                    "precopy",
+                    connections,
+                    300,
+                    60,
+                    "ignore",
+                    0,
+                    true,
+                    null,
+                    null)));
 
     TwoNodes.assertMoved(departure, nodes.arrival(receiving));
     nodes.assertRunsOn(nodes.destination(), "wide");
@@ -103,7 +112,8 @@ class MigrationMatrixIT {
       MigrationView started =
           from.client()
               .migrate(
-                  new MigrateRequest("shuttle", to.name(), mode, 1, 0, 300, 60, "ignore", true));
+                  new MigrateRequest(
+                      "shuttle", to.name(), mode, 1, 0, 300, 60, "ignore", true, null));
       MigrationView end = from.client().awaitFinal(started.id(), TwoNodes.LIMIT);
 
       assertEquals("completed", end.state(), end::toString);

@@ -136,7 +136,7 @@ final class TwoNodes implements AutoCloseable {
   }
 
   static SendMigrationRequest options(String url, String mode) {
-    return new SendMigrationRequest(url, mode, 1, 300, 60, "ignore", 0, true, null);
+    return new SendMigrationRequest(url, mode, 1, 300, 60, "ignore", 0, true, null, null);
   }
 
   /** The source's ending. */

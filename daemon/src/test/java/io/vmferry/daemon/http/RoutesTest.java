@@ -55,7 +55,7 @@ class RoutesTest {
           null,
           "b",
           null,
-          new ProgressView("precopy", 3, 10, 5, 5, 1, 2, 4.0, null, 0),
+          new ProgressView("precopy", 3, 10, 5, 5, 1, 2, 4.0, null, 0, 0),
           null,
           null);
   private static final MigrationView FAILED =
@@ -150,10 +150,11 @@ class RoutesTest {
     client.deleteVm("a");
     client.console("a");
     client.sendMigration(
-        "a", new SendMigrationRequest("tcp:h:1", "precopy", 1, 300, 60, "cancel", 0, false, null));
+        "a",
+        new SendMigrationRequest("tcp:h:1", "precopy", 1, 300, 60, "cancel", 0, false, null, null));
     client.receiveMigration(
         new ReceiveMigrationRequest("tcp:h:0", "precopy", null, true, null, null));
-    client.migrate(new MigrateRequest("a", "b", "precopy", 1, 0, 300, 60, "cancel", false));
+    client.migrate(new MigrateRequest("a", "b", "precopy", 1, 0, 300, 60, "cancel", false, null));
     client.migration("m-1");
     client.cancelMigration("m-1");
     client.cluster();

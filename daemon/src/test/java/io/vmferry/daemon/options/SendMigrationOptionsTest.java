@@ -15,7 +15,7 @@ class SendMigrationOptionsTest {
 
     assertEquals(
         new SendMigrationRequest(
-            "tcp:host:9000", "precopy", 1, 300, 3600, "cancel", 0, false, true),
+            "tcp:host:9000", "precopy", 1, 300, 3600, "cancel", 0, false, true, true),
         request);
   }
 
@@ -32,11 +32,11 @@ class SendMigrationOptionsTest {
         SendMigrationOptions.parse(
             "destination_url=tcp:10.0.0.2:9000,memory_mode=postcopy,connections=4,downtime_ms=50,"
                 + "timeout_s=60,timeout_strategy=Ignore,bandwidth=10M/s,verify=on,local=off,"
-                + "extensions=off");
+                + "extensions=off,auto_converge=off");
 
     assertEquals(
         new SendMigrationRequest(
-            "tcp:10.0.0.2:9000", "postcopy", 4, 50, 60, "ignore", 10 << 20, true, false),
+            "tcp:10.0.0.2:9000", "postcopy", 4, 50, 60, "ignore", 10 << 20, true, false, false),
         request);
   }
 
@@ -65,8 +65,8 @@ class SendMigrationOptionsTest {
         "destination_url=udp:host:1         | destination_url=udp:host:1: write tcp:<host>:<port> or unix:<path>",
         "destination_url=unix:              | destination_url=unix:: write tcp:<host>:<port> or unix:<path>",
         "memory_mode=precopy                | destination_url is required, such as destination_url=tcp:host:9000",
-        "destination_url=tcp:h:1,speed=9    | Unknown option 'speed'; the names are destination_url, memory_mode, local, connections, downtime_ms, timeout_s, timeout_strategy, bandwidth, verify, extensions",
-        "destination_url=tcp:h:1,local      | 'local' is not name=value; the names are destination_url, memory_mode, local, connections, downtime_ms, timeout_s, timeout_strategy, bandwidth, verify, extensions",
+        "destination_url=tcp:h:1,speed=9    | Unknown option 'speed'; the names are destination_url, memory_mode, local, connections, downtime_ms, timeout_s, timeout_strategy, bandwidth, verify, extensions, auto_converge",
+        "destination_url=tcp:h:1,local      | 'local' is not name=value; the names are destination_url, memory_mode, local, connections, downtime_ms, timeout_s, timeout_strategy, bandwidth, verify, extensions, auto_converge",
         "destination_url=tcp:h:1,local=yes  | local=yes: write on or off",
         "destination_url=tcp:h:1,local=on   | local=on passes memory between processes of one host: it needs destination_url=unix:<path>",
         "destination_url=unix:/s,connections=2 | connections=2 needs destination_url=tcp:<host>:<port>",

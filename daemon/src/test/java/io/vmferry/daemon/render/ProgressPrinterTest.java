@@ -33,6 +33,7 @@ class ProgressPrinterTest {
         800 * MIB,
         12.0,
         3_000.0,
+        0,
         0);
   }
 
@@ -94,7 +95,7 @@ class ProgressPrinterTest {
     ProgressPrinter printer = printer(false, 80);
 
     printer.accept(
-        new ProgressView("postcopy", 0, 256 * MIB, 192 * MIB, 64 * MIB, 0, 0, null, null, 1234));
+        new ProgressView("postcopy", 0, 256 * MIB, 192 * MIB, 64 * MIB, 0, 0, null, null, 1234, 0));
 
     assertEquals("postcopy: 75 %, 192 MiB sent, 64 MiB left, 1234 faults\n", text.toString());
   }
@@ -102,7 +103,7 @@ class ProgressPrinterTest {
   private static SummaryView summary() {
     return new SummaryView(
         "precopy", "kvm", 256 * MIB, 900, 850.0, 30, 2, 300 * MIB, null, null, null, null, null,
-        null, null, true, null, null);
+        null, null, null, true, null, null);
   }
 
   @Test
@@ -149,7 +150,7 @@ class ProgressPrinterTest {
   void aMemoryOfUnknownSizeIsZeroPercent() {
     ProgressPrinter printer = printer(false, 80);
 
-    printer.accept(new ProgressView("connecting", 0, 0, 0, 0, 0, 0, null, null, 0));
+    printer.accept(new ProgressView("connecting", 0, 0, 0, 0, 0, 0, null, null, 0, 0));
 
     assertEquals("connecting: 0 %, 0 B sent\n", text.toString());
   }

@@ -23,6 +23,7 @@ class SummaryTextTest {
             null,
             null,
             null,
+            30,
             123_456L,
             0L,
             true,
@@ -37,6 +38,7 @@ class SummaryTextTest {
         total time       2.1 s
         downtime         38 ms
         rounds           5
+        guest slowed by  30 %
         sent             300 MiB
         running after    38 ms from the pause
         all pages after  38 ms from the pause
@@ -64,6 +66,7 @@ class SummaryTextTest {
             42L,
             60L,
             900L,
+            null,
             null,
             null,
             false,
