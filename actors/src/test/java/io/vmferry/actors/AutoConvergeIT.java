@@ -15,6 +15,7 @@ import io.vmferry.actors.vm.LifeCycle;
 import io.vmferry.actors.vm.VmSpec;
 import io.vmferry.kvm.memory.PageSize;
 import io.vmferry.kvm.testing.RequiresKvm;
+import io.vmferry.streams.compression.Compression;
 import io.vmferry.streams.pages.TimeoutStrategy;
 import java.time.Duration;
 import org.apache.pekko.actor.testkit.typed.javadsl.ActorTestKit;
@@ -124,6 +125,7 @@ class AutoConvergeIT {
             LINK,
             false,
             true,
+            Compression.OFF,
             autoConverge);
     return source.send(name, options, sent).migrationId();
   }

@@ -15,6 +15,7 @@ import io.vmferry.actors.vm.VmSpec;
 import io.vmferry.kvm.memory.PageSize;
 import io.vmferry.kvm.testing.RequiresKvm;
 import io.vmferry.kvm.testing.RequiresUffd;
+import io.vmferry.streams.compression.Compression;
 import io.vmferry.streams.pages.TimeoutStrategy;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -103,6 +104,7 @@ class KernelMigrationIT {
         0,
         true,
         true,
+        Compression.AUTO,
         true);
   }
 }

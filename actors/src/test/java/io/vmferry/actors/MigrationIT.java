@@ -18,6 +18,7 @@ import io.vmferry.actors.vm.VmSpec;
 import io.vmferry.kvm.memory.PageSize;
 import io.vmferry.kvm.testing.RequiresKvm;
 import io.vmferry.kvm.testing.RequiresUffd;
+import io.vmferry.streams.compression.Compression;
 import io.vmferry.streams.pages.TimeoutStrategy;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -188,6 +189,7 @@ class MigrationIT {
         0,
         true,
         true,
+        Compression.AUTO,
         true);
   }
 }

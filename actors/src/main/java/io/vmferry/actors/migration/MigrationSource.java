@@ -117,6 +117,7 @@ public final class MigrationSource {
   private final Throttle throttle;
   private final SharedKillSwitch killSwitch;
   private final SourceFigures figures = new SourceFigures();
+  private PageEncoding encoding = PageEncoding.plain();
   private RoundPlan plan;
   private ThrottlePolicy vcpuThrottle = ThrottlePolicy.NONE;
 
@@ -208,14 +209,15 @@ public final class MigrationSource {
   // Rounds: everything, then what was written meanwhile, until the rest fits the downtime budget.
 
   private Behavior<Command> firstRound(List<Connection> memory) {
+    encoding = PageEncoding.of(channel.agreed(), options.compression());
     figures.beginRound(seed.machine().memory().sizeBytes());
-    sendRound(new SnapshotRuns(seed.machine().memory()), encoding().withoutZeros(), memory);
+    sendRound(new SnapshotRuns(seed.machine().memory()), encoding.withoutZeros(), memory);
     return round(memory);
   }
 
   private Behavior<Command> nextRound(DirtyPages dirty, List<Connection> memory) {
     figures.beginRound(dirty.bytes());
-    sendRound(dirty.runs(), encoding(), memory);
+    sendRound(dirty.runs(), encoding, memory);
     return round(memory);
   }
 
@@ -328,7 +330,7 @@ public final class MigrationSource {
     }
     DirtyPages rest = before.or(dirty.pages());
     figures.beginRound(rest.bytes());
-    sendRound(new PrecopyRound(rest.runs(), encoding(), DirtyAgain.NEVER), memory);
+    sendRound(new PrecopyRound(rest.runs(), encoding, DirtyAgain.NEVER), memory);
     return state(
         MigrationPhase.SWITCHOVER,
         on ->
@@ -589,10 +591,6 @@ public final class MigrationSource {
   private Behavior<Command> end(MigrationEvent event) {
     follower.tell(event);
     return Behaviors.stopped();
-  }
-
-  private PageEncoding encoding() {
-    return PageEncoding.of(channel.agreed());
   }
 
   /** A round that is not the last, if the guest runs. */

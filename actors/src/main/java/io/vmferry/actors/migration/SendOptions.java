@@ -1,5 +1,6 @@
 package io.vmferry.actors.migration;
 
+import io.vmferry.streams.compression.Compression;
 import io.vmferry.streams.pages.TimeoutStrategy;
 import io.vmferry.streams.transport.MigrationUrl;
 import java.time.Duration;
@@ -17,6 +18,7 @@ import java.time.Duration;
  * @param verify whether each side computes a digest of the guest's memory at the switchover
  * @param extensions whether extensions of the protocol are offered; without them every byte is one
  *     that Cloud Hypervisor sends
+ * @param compression how memory is compressed in precopy, where the destination takes that
  * @param autoConverge whether precopy slows the guest down if it dirties memory faster than it is
  *     sent
  */
@@ -30,6 +32,7 @@ public record SendOptions(
     long bandwidthBytesPerSecond,
     boolean verify,
     boolean extensions,
+    Compression compression,
     boolean autoConverge) {
   /** The most memory connections a destination accepts: docs/protocol.md, Connections. */
   public static final int MAX_CONNECTIONS = 128;
@@ -84,6 +87,7 @@ public record SendOptions(
         0,
         false,
         true,
+        Compression.AUTO,
         true);
   }
 }

@@ -88,7 +88,7 @@ class DirtyAgainIT {
       throws Exception {
     List<PageRun> runs =
         List.of(new PageRun(MEMORY - FILLED, FILLED), new PageRun(0, MEMORY - FILLED));
-    return send(memory, to, new PrecopyRound(runs.iterator(), PageEncoding.PLAIN, dirtyAgain));
+    return send(memory, to, new PrecopyRound(runs.iterator(), PageEncoding.plain(), dirtyAgain));
   }
 
   private RoundResult send(GuestMemory memory, Connection to, PrecopyRound round) throws Exception {

@@ -2,6 +2,7 @@ package io.vmferry.cluster.orchestrator;
 
 import io.vmferry.actors.migration.MemoryMode;
 import io.vmferry.actors.migration.SendOptions;
+import io.vmferry.streams.compression.Compression;
 import io.vmferry.streams.pages.TimeoutStrategy;
 import java.time.Duration;
 
@@ -16,6 +17,7 @@ import java.time.Duration;
  * @param timeoutStrategy what happens then
  * @param bandwidthBytesPerSecond limit over all connections; 0 is none
  * @param verify whether to compare digests of the guest's memory taken on both sides
+ * @param compression how memory is compressed in precopy
  * @param autoConverge whether precopy may slow the guest down
  */
 public record SendParams(
@@ -26,6 +28,7 @@ public record SendParams(
     TimeoutStrategy timeoutStrategy,
     long bandwidthBytesPerSecond,
     boolean verify,
+    Compression compression,
     boolean autoConverge) {
 
   /** The defaults of {@link SendOptions#to}, with verification. */
@@ -38,6 +41,7 @@ public record SendParams(
         TimeoutStrategy.CANCEL,
         0,
         true,
+        Compression.AUTO,
         true);
   }
 
@@ -58,6 +62,7 @@ public record SendParams(
         bandwidthBytesPerSecond,
         verify,
         true,
+        compression,
         autoConverge);
   }
 }

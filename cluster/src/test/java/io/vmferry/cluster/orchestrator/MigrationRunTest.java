@@ -279,7 +279,15 @@ class MigrationRunTest {
                 "vm",
                 "b",
                 new SendParams(
-                    p.mode(), 1_000, p.downtime(), p.timeout(), p.timeoutStrategy(), 0, true, true),
+                    p.mode(),
+                    1_000,
+                    p.downtime(),
+                    p.timeout(),
+                    p.timeoutStrategy(),
+                    0,
+                    true,
+                    p.compression(),
+                    true),
                 requester.getRef()),
             directory.getRef(),
             orchestrator.getRef()));

@@ -203,7 +203,15 @@ class VerdictTest {
             "a",
             "b",
             new SendParams(
-                p.mode(), 1, p.downtime(), p.timeout(), p.timeoutStrategy(), 0, false, true));
+                p.mode(),
+                1,
+                p.downtime(),
+                p.timeout(),
+                p.timeoutStrategy(),
+                0,
+                false,
+                p.compression(),
+                true));
   }
 
   private static String reason(Verdict verdict) {

@@ -16,6 +16,7 @@ import org.jspecify.annotations.Nullable;
  * @param timeoutS how long rounds may go on
  * @param timeoutStrategy {@code cancel} or {@code ignore}
  * @param verify whether to compare memory digests of both sides
+ * @param compression {@code auto}, {@code zstd}, {@code lz4} or {@code off}; absent for auto
  * @param autoConverge whether precopy may slow the guest down; absent for true
  */
 @JsonNaming(SnakeCaseStrategy.class)
@@ -29,4 +30,5 @@ public record MigrateRequest(
     long timeoutS,
     String timeoutStrategy,
     boolean verify,
+    @Nullable String compression,
     @Nullable Boolean autoConverge) {}

@@ -16,6 +16,7 @@ import org.jspecify.annotations.Nullable;
  * @param bandwidthBytesPerSecond 0 for no limit
  * @param verify whether to compare memory digests of both sides
  * @param extensions whether to offer extensions of the protocol; absent for true
+ * @param compression {@code auto}, {@code zstd}, {@code lz4} or {@code off}; absent for auto
  * @param autoConverge whether precopy may slow the guest down; absent for true
  */
 @JsonNaming(SnakeCaseStrategy.class)
@@ -29,4 +30,5 @@ public record SendMigrationRequest(
     long bandwidthBytesPerSecond,
     boolean verify,
     @Nullable Boolean extensions,
+    @Nullable String compression,
     @Nullable Boolean autoConverge) {}

@@ -78,6 +78,14 @@ final class MigrateCommand implements Callable<Integer> {
   private boolean verify;
 
   @Option(
+      names = "--compression",
+      paramLabel = "HOW",
+      description =
+          "${COMPLETION-CANDIDATES}: auto compresses while that is faster on the link at hand."
+              + " Default: auto.")
+  private How compression = How.auto;
+
+  @Option(
       names = "--no-auto-converge",
       description =
           "Do not slow the guest down when it dirties memory faster than precopy sends it.")
@@ -94,6 +102,14 @@ final class MigrateCommand implements Callable<Integer> {
   enum OnTimeout {
     cancel,
     ignore
+  }
+
+  /** How memory is compressed. */
+  enum How {
+    auto,
+    zstd,
+    lz4,
+    off
   }
 
   @SuppressWarnings("NullAway.Init") // picocli sets the spec before it parses
@@ -148,6 +164,7 @@ final class MigrateCommand implements Callable<Integer> {
         timeout.toSeconds(),
         onTimeout.name(),
         verify,
+        compression.name(),
         !noAutoConverge);
   }
 

@@ -13,6 +13,7 @@ import io.vmferry.daemon.api.MigrateRequest;
 import io.vmferry.daemon.api.ReceiveMigrationRequest;
 import io.vmferry.daemon.api.SendMigrationRequest;
 import io.vmferry.kvm.memory.PageSize;
+import io.vmferry.streams.compression.Compression;
 import io.vmferry.streams.pages.TimeoutStrategy;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -99,6 +100,7 @@ final class Requests {
                 request.bandwidthBytesPerSecond(),
                 request.verify(),
                 !Boolean.FALSE.equals(request.extensions()),
+                compression(request.compression()),
                 !Boolean.FALSE.equals(request.autoConverge())));
   }
 
@@ -127,7 +129,12 @@ final class Requests {
         constant(TimeoutStrategy.class, "timeout_strategy", request.timeoutStrategy()),
         request.bandwidthBytesPerSecond(),
         request.verify(),
+        compression(request.compression()),
         !Boolean.FALSE.equals(request.autoConverge()));
+  }
+
+  private static Compression compression(@Nullable String text) {
+    return text == null ? Compression.AUTO : constant(Compression.class, "compression", text);
   }
 
   /** Jackson leaves an absent field null, whatever the record says. */

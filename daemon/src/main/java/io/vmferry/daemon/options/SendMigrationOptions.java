@@ -8,8 +8,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The options of {@code send-migration}: ch-remote's names, defaults and rules, and beside them
- * {@code bandwidth}, {@code verify}, {@code extensions} and {@code auto_converge}. Postcopy takes
- * several connections here, which Cloud Hypervisor does not allow.
+ * {@code bandwidth}, {@code verify}, {@code extensions}, {@code compression} and {@code
+ * auto_converge}. Postcopy takes several connections here, which Cloud Hypervisor does not allow.
  *
  * <p>Source: Cloud Hypervisor, vmm/src/api/mod.rs, VmSendMigrationData.
  */
@@ -28,7 +28,7 @@ public final class SendMigrationOptions {
       "destination_url=tcp:<host>:<port>|unix:<path>[,memory_mode=precopy|postcopy]"
           + "[,local=on|off][,connections=<n>][,downtime_ms=<n>][,timeout_s=<n>]"
           + "[,timeout_strategy=cancel|ignore][,bandwidth=<rate>][,verify=on|off]"
-          + "[,extensions=on|off][,auto_converge=on|off]";
+          + "[,extensions=on|off][,compression=auto|zstd|lz4|off][,auto_converge=on|off]";
 
   private static final List<String> NAMES =
       List.of(
@@ -42,6 +42,7 @@ public final class SendMigrationOptions {
           "bandwidth",
           "verify",
           "extensions",
+          "compression",
           "auto_converge");
   private static final List<String> NOT_HERE = List.of("tls_dir", "preserve_source");
 
@@ -76,6 +77,7 @@ public final class SendMigrationOptions {
         bandwidth(options.get("bandwidth")),
         options.toggle("verify", false),
         options.toggle("extensions", true),
+        options.oneOf("compression", "auto", List.of("auto", "zstd", "lz4", "off")),
         options.toggle("auto_converge", true));
   }
 

@@ -40,6 +40,6 @@ public record QuickstartPlan(
   }
 
   MigrateRequest migration() {
-    return new MigrateRequest(VM, "b", mode, 1, 0, 300, 60, "cancel", true, true);
+    return new MigrateRequest(VM, "b", mode, 1, 0, 300, 60, "cancel", true, null, null);
   }
 }

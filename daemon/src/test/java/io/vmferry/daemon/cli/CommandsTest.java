@@ -250,12 +250,15 @@ class CommandsTest {
         "--connections",
         "3",
         "--verify",
+        "--compression",
+        "zstd",
         "--no-auto-converge");
 
     assertEquals(
         "{\"vm\":\"a\",\"to\":\"b\",\"mode\":\"postcopy\",\"connections\":3,"
             + "\"bandwidth_bytes_per_second\":10485760,\"downtime_ms\":50,\"timeout_s\":120,"
-            + "\"timeout_strategy\":\"ignore\",\"verify\":true,\"auto_converge\":false}",
+            + "\"timeout_strategy\":\"ignore\",\"verify\":true,\"compression\":\"zstd\","
+            + "\"auto_converge\":false}",
         node.requests().take().body());
   }
 

@@ -305,7 +305,7 @@ class FailureIT {
   /** Without auto-converge, which would slow the guest down until it fits. */
   private static SendMigrationRequest slow(MigrationView receiving, String strategy) {
     return new SendMigrationRequest(
-        receiving.url(), "precopy", 1, 20, 2, strategy, 8 * MIB, true, null, false);
+        receiving.url(), "precopy", 1, 20, 2, strategy, 8 * MIB, true, null, "off", false);
   }
 
   /** The guest goes on here as before; the destination has thrown away what it got. */

@@ -93,6 +93,7 @@ class MigrationMatrixIT {
                     0,
                     true,
                     null,
+                    null,
                     null)));
 
     TwoNodes.assertMoved(departure, nodes.arrival(receiving));
@@ -113,7 +114,7 @@ class MigrationMatrixIT {
           from.client()
               .migrate(
                   new MigrateRequest(
-                      "shuttle", to.name(), mode, 1, 0, 300, 60, "ignore", true, null));
+                      "shuttle", to.name(), mode, 1, 0, 300, 60, "ignore", true, null, null));
       MigrationView end = from.client().awaitFinal(started.id(), TwoNodes.LIMIT);
 
       assertEquals("completed", end.state(), end::toString);

@@ -135,8 +135,9 @@ final class TwoNodes implements AutoCloseable {
     return source.client().sendMigration(name, options);
   }
 
+  /** Without compression: {@link WireProxy} reads the memory that passes. */
   static SendMigrationRequest options(String url, String mode) {
-    return new SendMigrationRequest(url, mode, 1, 300, 60, "ignore", 0, true, null, null);
+    return new SendMigrationRequest(url, mode, 1, 300, 60, "ignore", 0, true, null, "off", null);
   }
 
   /** The source's ending. */

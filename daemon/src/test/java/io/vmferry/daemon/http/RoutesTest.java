@@ -151,10 +151,12 @@ class RoutesTest {
     client.console("a");
     client.sendMigration(
         "a",
-        new SendMigrationRequest("tcp:h:1", "precopy", 1, 300, 60, "cancel", 0, false, null, null));
+        new SendMigrationRequest(
+            "tcp:h:1", "precopy", 1, 300, 60, "cancel", 0, false, null, null, null));
     client.receiveMigration(
         new ReceiveMigrationRequest("tcp:h:0", "precopy", null, true, null, null));
-    client.migrate(new MigrateRequest("a", "b", "precopy", 1, 0, 300, 60, "cancel", false, null));
+    client.migrate(
+        new MigrateRequest("a", "b", "precopy", 1, 0, 300, 60, "cancel", false, null, null));
     client.migration("m-1");
     client.cancelMigration("m-1");
     client.cluster();

@@ -224,7 +224,8 @@ class LocalNodeTest {
   @Test
   void theOrchestratorsRefusalIsAProblem() {
     CompletionStage<MigrationView> answer =
-        node.migrate(new MigrateRequest("a", "b", "local", 1, 0, 300, 60, "cancel", true, null));
+        node.migrate(
+            new MigrateRequest("a", "b", "local", 1, 0, 300, 60, "cancel", true, null, null));
     Orchestrator.Migrate asked = orchestrator.expectMessageClass(Orchestrator.Migrate.class);
     assertEquals(MemoryMode.LOCAL, asked.params().mode());
     assertEquals("b", asked.toNode());
@@ -261,12 +262,12 @@ class LocalNodeTest {
                 node.sendMigration(
                     "a",
                     new SendMigrationRequest(
-                        "ftp:h:1", "precopy", 1, 300, 60, "cancel", 0, false, null, null)),
+                        "ftp:h:1", "precopy", 1, 300, 60, "cancel", 0, false, null, null, null)),
             () ->
                 node.sendMigration(
                     "a",
                     new SendMigrationRequest(
-                        "tcp:h:1", "precopy", 1, 300, 60, "sulk", 0, false, null, null)),
+                        "tcp:h:1", "precopy", 1, 300, 60, "sulk", 0, false, null, null, null)),
             () ->
                 node.receiveMigration(
                     new ReceiveMigrationRequest("tcp:h:1", "nocopy", null, false, null, null)))) {

@@ -15,13 +15,13 @@ import java.util.stream.Collectors;
  *
  * <pre>
  * ESTABLISHED -Start-&gt; STARTED -MemoryFd*-&gt; MEMORY_FDS_RECEIVED
- * STARTED | MEMORY_FDS_RECEIVED -Config-&gt; CONFIGURED -(Memory | MemoryZero)*-&gt; CONFIGURED
+ * STARTED | MEMORY_FDS_RECEIVED -Config-&gt; CONFIGURED -Memory*-&gt; CONFIGURED
  * CONFIGURED -State-&gt; STATE_RECEIVED -Complete | CompletePaused-&gt; COMPLETED
  * any but COMPLETED -Abandon-&gt; ABORTED
  * </pre>
  *
- * <p>PageFault is legal on fault connections only, so in none of these states. Source:
- * docs/protocol.md#states.
+ * <p>Where Memory is legal, so are MemoryZero and MemoryCompressed, if they were agreed. PageFault
+ * is legal on fault connections only, so in none of these states. Source: docs/protocol.md#states.
  */
 public enum DestinationState {
   /** Connected; nothing has come yet. */
@@ -53,6 +53,7 @@ public enum DestinationState {
     allow(MEMORY_FDS_RECEIVED, Command.CONFIG, CONFIGURED);
     allow(CONFIGURED, Command.MEMORY, CONFIGURED);
     allow(CONFIGURED, Command.MEMORY_ZERO, CONFIGURED);
+    allow(CONFIGURED, Command.MEMORY_COMPRESSED, CONFIGURED);
     allow(CONFIGURED, Command.STATE, STATE_RECEIVED);
     allow(STATE_RECEIVED, Command.COMPLETE, COMPLETED);
     allow(STATE_RECEIVED, Command.COMPLETE_PAUSED, COMPLETED);

@@ -20,14 +20,15 @@ import java.util.stream.Collectors;
  *
  * <pre>
  * CONNECTED -Start-&gt; STARTED -MemoryFd*-&gt; MEMORY_FDS_SENT
- * STARTED | MEMORY_FDS_SENT -Config-&gt; CONFIGURED -(Memory | MemoryZero)*-&gt; CONFIGURED
+ * STARTED | MEMORY_FDS_SENT -Config-&gt; CONFIGURED -Memory*-&gt; CONFIGURED
  * CONFIGURED -State-&gt; STATE_SENT -Complete | CompletePaused-&gt; COMPLETE_SENT -ok-&gt; COMPLETED
  * any before COMPLETE_SENT -Abandon, error answer, lost connection-&gt; ABANDONED
  * COMPLETE_SENT -error answer-&gt; ABANDONED
  * COMPLETE_SENT -lost connection-&gt; COMPLETE_SENT: nobody knows, the guest stays paused
  * </pre>
  *
- * <p>Source: docs/protocol.md#states.
+ * <p>Where Memory may be sent, so may MemoryZero and MemoryCompressed, if they were agreed. Source:
+ * docs/protocol.md#states.
  */
 public enum SourceState {
   /** Connected; nothing has been sent. */
@@ -61,6 +62,7 @@ public enum SourceState {
     allow(MEMORY_FDS_SENT, Command.CONFIG, CONFIGURED);
     allow(CONFIGURED, Command.MEMORY, CONFIGURED);
     allow(CONFIGURED, Command.MEMORY_ZERO, CONFIGURED);
+    allow(CONFIGURED, Command.MEMORY_COMPRESSED, CONFIGURED);
     allow(CONFIGURED, Command.STATE, STATE_SENT);
     allow(STATE_SENT, Command.COMPLETE, COMPLETE_SENT);
     allow(STATE_SENT, Command.COMPLETE_PAUSED, COMPLETE_SENT);

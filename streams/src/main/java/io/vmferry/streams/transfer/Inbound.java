@@ -71,7 +71,7 @@ public sealed interface Inbound {
     }
   }
 
-  /** A Memory or MemoryZero was carried out and answered. */
+  /** A Memory, or one of its extensions, was carried out and answered. */
   record Memory(ReceivedMemory received) implements Inbound {}
 
   /**

@@ -119,7 +119,7 @@ public final class InboundCommands extends GraphStage<SourceShape<Inbound>> {
         case START -> start(request);
         case MEMORY_FD -> receiveDescriptor();
         case CONFIG -> ask(new Inbound.Config(payload(length), new Pending()));
-        case MEMORY, MEMORY_ZERO -> receiveMemory(request);
+        case MEMORY, MEMORY_ZERO, MEMORY_COMPRESSED -> receiveMemory(request);
         case STATE -> ask(new Inbound.State(payload(length), new Pending()));
         case COMPLETE -> ask(new Inbound.Complete(false, new Pending()));
         case COMPLETE_PAUSED -> ask(new Inbound.Complete(true, new Pending()));

@@ -5,6 +5,7 @@ import io.vmferry.kvm.memory.GuestMemory;
 import io.vmferry.streams.transport.Connection;
 import io.vmferry.streams.transport.Payloads;
 import io.vmferry.streams.wire.Command;
+import io.vmferry.streams.wire.CompressedHeader;
 import io.vmferry.streams.wire.ConnectionRole;
 import io.vmferry.streams.wire.Extensions;
 import io.vmferry.streams.wire.MemoryRange;
@@ -15,7 +16,9 @@ import io.vmferry.streams.wire.WireFormat;
 import io.vmferry.streams.wire.WireLimits;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.util.Queue;
 import java.util.concurrent.CompletionStage;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.function.LongConsumer;
 import org.apache.pekko.stream.Materializer;
 import org.apache.pekko.stream.javadsl.Sink;
@@ -23,11 +26,11 @@ import org.apache.pekko.stream.javadsl.Source;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The destination's side of Memory and MemoryZero commands: the whole range table is judged first,
- * then the bytes go from the socket straight into the guest's mapping, inside the system call, or
- * the ranges are cleared.
+ * The destination's side of Memory and its extensions: the whole range table is judged first, then
+ * the bytes go from the socket straight into the guest's mapping, inside the system call; or blocks
+ * are decompressed, or ranges cleared.
  *
- * <p>Stateless but for the memory it fills; several connections may share one.
+ * <p>Thread-safe; several connections may share one.
  */
 public final class MemoryReceiver {
   // As on the sending side: larger calls gain nothing, smaller ones report progress.
@@ -36,6 +39,8 @@ public final class MemoryReceiver {
   private final GuestMemory memory;
   private final Extensions agreed;
   private final LongConsumer progress;
+  // One for each connection that brings compressed memory at a time.
+  private final Queue<BlockReceiver> idle = new ConcurrentLinkedQueue<>();
 
   /**
    * A receiver.
@@ -51,34 +56,41 @@ public final class MemoryReceiver {
   }
 
   /**
-   * Receives the table and the bytes of one Memory, or the table of one MemoryZero, whose header
-   * was read. The answer is the caller's.
+   * Receives the table and what follows it of one Memory, MemoryZero or MemoryCompressed whose
+   * header was read. The answer is the caller's.
    *
-   * @throws ProtocolException if the table is too long for the guest, or a range is empty, wraps
-   *     around, or is not inside one region; nothing was written then
+   * @throws ProtocolException if the table is too long for the guest, a range is empty, wraps
+   *     around, or is not inside one region, or an extension's ranges are more than the guest's
+   *     memory; nothing was written then. Also if a compressed block is damaged
    * @throws IOException if the connection or the memory fails; the ranges are partly written then
    */
   public ReceivedMemory receive(Connection connection, Request request) throws IOException {
     long tableOffset = connection.bytesRead();
+    boolean isCompressed = request.command() == Command.MEMORY_COMPRESSED;
+    CompressedHeader how = null;
     MemoryRangeTable table;
     try {
-      int tableBytes = WireLimits.checkTable(request, memory.sizeBytes());
-      table = MemoryRangeTable.decode(ByteBuffer.wrap(Payloads.read(connection, tableBytes)));
-      for (int i = 0; i < table.count(); i++) {
-        check(table, i);
-      }
+      int length = WireLimits.checkTable(request, memory.sizeBytes());
+      ByteBuffer payload = ByteBuffer.wrap(Payloads.read(connection, length));
+      how = isCompressed ? CompressedHeader.decode(payload) : null;
+      table = MemoryRangeTable.decode(payload);
+      check(request, table);
     } catch (ProtocolException e) {
       throw e.atOffset(tableOffset);
     }
-    boolean zero = request.command() == Command.MEMORY_ZERO;
-    for (int i = 0; i < table.count(); i++) {
-      if (zero) {
-        memory.clear(new Gpa(table.gpa(i)), table.length(i));
-      } else {
-        fill(connection, table.gpa(i), table.length(i));
+    boolean isZero = request.command() == Command.MEMORY_ZERO;
+    if (how != null) {
+      decompress(connection, how, table);
+    } else {
+      for (int i = 0; i < table.count(); i++) {
+        if (isZero) {
+          memory.clear(new Gpa(table.gpa(i)), table.length(i));
+        } else {
+          fill(connection, table.gpa(i), table.length(i));
+        }
       }
     }
-    return new ReceivedMemory(zero ? 0 : table.totalBytes(), table.count());
+    return new ReceivedMemory(isZero ? 0 : table.totalBytes(), table.count());
   }
 
   /**
@@ -105,6 +117,28 @@ public final class MemoryReceiver {
   public Source<ReceivedMemory, ?> frames(Connection connection) {
     return Source.fromGraph(new MemoryFramesStage(connection, this))
         .async(PrecopySender.BLOCKING_DISPATCHER, 1);
+  }
+
+  private void check(Request request, MemoryRangeTable table) throws ProtocolException {
+    for (int i = 0; i < table.count(); i++) {
+      check(table, i);
+    }
+    // Few bytes could otherwise make work without end; Memory brings every byte that it names.
+    if (request.command() != Command.MEMORY && table.totalBytes() > memory.sizeBytes()) {
+      throw new ProtocolException(
+          "at most the guest's " + memory.sizeBytes() + " bytes of memory",
+          table.totalBytes() + " in one " + request.command());
+    }
+  }
+
+  private void decompress(Connection connection, CompressedHeader how, MemoryRangeTable table)
+      throws IOException {
+    BlockReceiver blocks = idle.poll();
+    if (blocks == null) {
+      blocks = new BlockReceiver(memory, progress);
+    }
+    blocks.receive(connection, how, table);
+    idle.add(blocks);
   }
 
   private void check(MemoryRangeTable table, int i) throws ProtocolException {

@@ -2,11 +2,14 @@ package io.vmferry.streams.transfer;
 
 import io.vmferry.kvm.Gpa;
 import io.vmferry.kvm.memory.GuestMemory;
+import io.vmferry.streams.compression.CompressionChoice;
 import io.vmferry.streams.pages.DirtyPages;
 import io.vmferry.streams.pages.PageRun;
 import io.vmferry.streams.pages.ZeroPages;
 import io.vmferry.streams.transport.Connection;
 import io.vmferry.streams.wire.Command;
+import io.vmferry.streams.wire.CompressedHeader;
+import io.vmferry.streams.wire.CompressionAlgorithm;
 import io.vmferry.streams.wire.PeerRefusedException;
 import io.vmferry.streams.wire.ProtocolException;
 import io.vmferry.streams.wire.Request;
@@ -22,8 +25,9 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Sends chunks over one connection: header and table from a reused buffer, then the pages straight
- * from slices of the guest's mapping, then the answer is awaited. Pages of zeros go as a command of
- * their own, where that was agreed; pages that are dirty again are left out. One thread at a time.
+ * from slices of the guest's mapping, then the answer is awaited. Where that was agreed, pages of
+ * zeros go as a command of their own, and a chunk is compressed if that pays. Pages that are dirty
+ * again are left out. One thread at a time.
  */
 final class MemorySender {
   // 1 MiB calls are as fast as larger ones (DESIGN.md, section 3) and keep throttle and progress
@@ -38,12 +42,14 @@ final class MemorySender {
   private final BooleanSupplier stopped;
   private final SendProgress progress;
   private final boolean zeroRanges;
+  private final CompressionChoice compression;
   private final DirtyAgain dirtyAgain;
   private final OutgoingTable data;
   private final OutgoingTable zeros;
   private final ByteBuffer answer = ByteBuffer.allocateDirect(WireFormat.RESPONSE_BYTES);
   private final List<ByteBuffer> batch = new ArrayList<>();
   private long batchBytes;
+  private @Nullable BlockSender blocks;
 
   /**
    * @param stopped true once the round was killed: the chunk under way is then finished without
@@ -64,6 +70,7 @@ final class MemorySender {
     this.stopped = stopped;
     this.progress = progress;
     this.zeroRanges = round.encoding().zeroRanges();
+    this.compression = round.encoding().compression();
     this.dirtyAgain = round.dirtyAgain();
     int maxRanges = (int) (maxChunkBytes / ZeroPages.PAGE_BYTES);
     this.data = new OutgoingTable(maxRanges);
@@ -132,13 +139,52 @@ final class MemorySender {
   }
 
   private RoundResult sendData() throws IOException {
+    CompressionAlgorithm algorithm = compression.next();
+    long startNanos = System.nanoTime();
+    if (algorithm == null) {
+      sendBytes();
+    } else {
+      sendBlocks(algorithm);
+    }
+    compression.sent(algorithm, data.bytes(), System.nanoTime() - startNanos);
+    if (compression.wantsSample()) {
+      blocks().sample(data, compression);
+    }
+    return RoundResult.memory(data.bytes(), data.count());
+  }
+
+  private void sendBlocks(CompressionAlgorithm algorithm) throws IOException {
+    write(
+        data.frame(
+            Request.memoryCompressed(data.count()),
+            new CompressedHeader(algorithm, BlockSender.BLOCK_BYTES)));
+    blocks()
+        .send(
+            data,
+            algorithm,
+            (block, memoryBytes) -> {
+              long wireBytes = block.remaining();
+              acquire(wireBytes);
+              write(block);
+              progress.sent(memoryBytes, wireBytes);
+            });
+    awaitAnswer(Command.MEMORY_COMPRESSED);
+  }
+
+  private BlockSender blocks() {
+    if (blocks == null) {
+      blocks = new BlockSender(memory);
+    }
+    return blocks;
+  }
+
+  private void sendBytes() throws IOException {
     batch.add(data.frame(Request.memory(data.count())));
     for (int i = 0; i < data.count(); i++) {
       add(data.gpa(i), data.length(i));
     }
     flush();
     awaitAnswer(Command.MEMORY);
-    return RoundResult.memory(data.bytes(), data.count());
   }
 
   private RoundResult sendZeros() throws IOException {

@@ -1,5 +1,6 @@
 package io.vmferry.streams.transfer;
 
+import io.vmferry.streams.wire.CompressedHeader;
 import io.vmferry.streams.wire.MemoryRangeTable;
 import io.vmferry.streams.wire.Request;
 import io.vmferry.streams.wire.WireFormat;
@@ -10,7 +11,8 @@ import java.nio.ByteBuffer;
  * objects.
  */
 final class OutgoingTable {
-  private static final int FIRST = WireFormat.REQUEST_BYTES;
+  // A compressed header fits between; a request without one is written right before the table.
+  private static final int FIRST = WireFormat.REQUEST_BYTES + WireFormat.COMPRESSED_HEADER_BYTES;
 
   private final ByteBuffer frame;
   private int count;
@@ -61,8 +63,20 @@ final class OutgoingTable {
 
   /** Header and table, to be sent. The table takes no more ranges until it is cleared. */
   ByteBuffer frame(Request header) {
-    frame.flip();
+    return frame(header, WireFormat.COMPRESSED_HEADER_BYTES);
+  }
+
+  /** As {@link #frame(Request)}, for MemoryCompressed. */
+  ByteBuffer frame(Request header, CompressedHeader how) {
+    frame.flip().position(WireFormat.REQUEST_BYTES);
+    how.encode(frame);
+    frame.position(frame.limit());
+    return frame(header, 0);
+  }
+
+  private ByteBuffer frame(Request header, int start) {
+    frame.flip().position(start);
     header.encode(frame);
-    return frame.rewind();
+    return frame.position(start);
   }
 }

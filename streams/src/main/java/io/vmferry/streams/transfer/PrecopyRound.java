@@ -15,6 +15,6 @@ public record PrecopyRound(Iterator<PageRun> runs, PageEncoding encoding, DirtyA
 
   /** A round of everything in the runs, byte by byte. */
   public static PrecopyRound plain(Iterator<PageRun> runs) {
-    return new PrecopyRound(runs, PageEncoding.PLAIN, DirtyAgain.NEVER);
+    return new PrecopyRound(runs, PageEncoding.plain(), DirtyAgain.NEVER);
   }
 }

@@ -1,6 +1,7 @@
 package io.vmferry.streams.transfer;
 
 import io.vmferry.kvm.memory.GuestMemory;
+import io.vmferry.streams.compression.CompressionChoice;
 import io.vmferry.streams.transport.Connection;
 import io.vmferry.streams.wire.WireLimits;
 import java.util.List;
@@ -110,7 +111,9 @@ public final class PrecopySender {
             .toList();
     ChunkStage chunks =
         new ChunkStage(
-            chunkLimit(maxChunkBytes, throttle), WireLimits.CHUNK_RANGES, round::stageStopped);
+            chunkLimit(maxChunkBytes, throttle, what.encoding().compression()),
+            WireLimits.CHUNK_RANGES,
+            round::stageStopped);
     // The upper switch ends the asking for runs; the lower one ends the lanes, which the upper one
     // cannot reach once the last chunk has left the source.
     CompletionStage<RoundResult> folded =
@@ -140,13 +143,14 @@ public final class PrecopySender {
         });
   }
 
-  private static LongSupplier chunkLimit(long unthrottled, Throttle throttle) {
+  private static LongSupplier chunkLimit(long most, Throttle throttle, CompressionChoice link) {
     return () -> {
       long rate = throttle.bytesPerSecond();
-      return rate == Throttle.UNLIMITED
-          ? unthrottled
-          : Math.max(MIN_CHUNK_BYTES, Math.min(unthrottled, rate / THROTTLED_CHUNKS_PER_SECOND))
-              & -PAGE_BYTES;
+      long bytes = link.chunkBytes(most);
+      if (rate != Throttle.UNLIMITED) {
+        bytes = Math.max(MIN_CHUNK_BYTES, Math.min(bytes, rate / THROTTLED_CHUNKS_PER_SECOND));
+      }
+      return bytes & -PAGE_BYTES;
     };
   }
 

@@ -1,9 +1,9 @@
 package io.vmferry.streams.transfer;
 
 /**
- * What one Memory or MemoryZero, or one connection's commands together, brought.
+ * What one Memory or one of its extensions, or one connection's commands together, brought.
  *
- * @param bytes bytes of guest memory that came over the connection
+ * @param bytes bytes of guest memory that came as bytes, compressed or not
  * @param ranges entries of the range tables
  */
 public record ReceivedMemory(long bytes, long ranges) {

@@ -31,7 +31,9 @@ public enum Command {
   /** Ask for one page, on a fault connection only. */
   PAGE_FAULT(9),
   /** A range table; the ranges are zero, and no bytes follow. */
-  MEMORY_ZERO(0x8000, Extension.ZERO_RANGES);
+  MEMORY_ZERO(0x8000, Extension.ZERO_RANGES),
+  /** A header and a range table, then compressed blocks, which the length does not count. */
+  MEMORY_COMPRESSED(0x8001, Extension.COMPRESSED);
 
   private static final Command[] BASE = new Command[10];
   private static final List<Command> OF_EXTENSIONS = new ArrayList<>();

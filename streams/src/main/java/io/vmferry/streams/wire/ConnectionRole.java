@@ -29,7 +29,10 @@ public enum ConnectionRole {
   /** Whether a connection of this role may carry the command. */
   public boolean carries(Command command) {
     return switch (this) {
-      case PRECOPY_MEMORY -> command == Command.MEMORY || command == Command.MEMORY_ZERO;
+      case PRECOPY_MEMORY ->
+          command == Command.MEMORY
+              || command == Command.MEMORY_ZERO
+              || command == Command.MEMORY_COMPRESSED;
       case FAULT -> command == Command.PAGE_FAULT || command == Command.ABANDON;
     };
   }

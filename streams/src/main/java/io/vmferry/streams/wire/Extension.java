@@ -7,7 +7,9 @@ package io.vmferry.streams.wire;
  */
 public enum Extension {
   /** {@link Command#MEMORY_ZERO}: ranges that are zero, without their bytes. */
-  ZERO_RANGES(0);
+  ZERO_RANGES(0),
+  /** {@link Command#MEMORY_COMPRESSED}: ranges whose bytes are compressed. */
+  COMPRESSED(1);
 
   private final int mask;
 

@@ -56,6 +56,13 @@ public record Request(Command command, int version, Extensions extensions, long 
     return of(Command.MEMORY_ZERO, (long) ranges * WireFormat.RANGE_BYTES);
   }
 
+  /** MemoryCompressed with a table of so many ranges. */
+  public static Request memoryCompressed(int ranges) {
+    return of(
+        Command.MEMORY_COMPRESSED,
+        WireFormat.COMPRESSED_HEADER_BYTES + (long) ranges * WireFormat.RANGE_BYTES);
+  }
+
   /** MemoryFd; the slot number and the descriptor follow in one message. */
   public static Request memoryFd() {
     return of(Command.MEMORY_FD, WireFormat.SLOT_BYTES);

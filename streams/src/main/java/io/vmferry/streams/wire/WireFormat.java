@@ -17,6 +17,11 @@ import java.nio.ByteOrder;
  * MemoryRange, 16 bytes                   ConnectionRole, 2 bytes
  *  0  u64  guest physical address          0  u16  role
  *  8  u64  length in bytes
+ *
+ * CompressedHeader, 8 bytes               block of MemoryCompressed
+ *  0  u8   algorithm                       0  u32  length of what follows
+ *  1  3    zero, ignored on read           4  the block
+ *  4  u32  bytes of memory in a block
  * </pre>
  *
  * <p>Source: docs/protocol.md#frames.
@@ -40,6 +45,12 @@ public final class WireFormat {
   /** Size of the payload of MemoryFd, the slot number, in bytes. */
   public static final int SLOT_BYTES = 4;
 
+  /** Size of what stands before the table of a MemoryCompressed in bytes. */
+  public static final int COMPRESSED_HEADER_BYTES = 8;
+
+  /** Size of what stands before each block of a MemoryCompressed in bytes. */
+  public static final int BLOCK_HEADER_BYTES = 4;
+
   /** The newest protocol version, which this side sends in Start. */
   public static final int CURRENT_VERSION = 0;
 
@@ -61,6 +72,10 @@ public final class WireFormat {
   // Offsets in a MemoryRange.
   static final int RANGE_GPA = 0;
   static final int RANGE_LENGTH = 8;
+
+  // Offsets in a CompressedHeader.
+  static final int COMPRESSED_ALGORITHM = 0;
+  static final int COMPRESSED_BLOCK_BYTES = 4;
 
   private WireFormat() {}
 }

@@ -19,9 +19,9 @@ public final class WireLimits {
   public static final long STATE_BYTES = 256 * MIB;
 
   /**
-   * The range table of one Memory or MemoryZero, in bytes: 16 Mi ranges. A peer with one connection
-   * sends a whole round in one Memory; in the worst case, every other 4 KiB page dirty, this is a
-   * guest of 128 GiB.
+   * The range table of one Memory or of its extensions, in bytes: 16 Mi ranges. A peer with one
+   * connection sends a whole round in one Memory; in the worst case, every other 4 KiB page dirty,
+   * this is a guest of 128 GiB.
    */
   public static final long RANGE_TABLE_BYTES = 256 * MIB;
 
@@ -30,6 +30,12 @@ public final class WireLimits {
 
   /** Ranges in one Memory that this side sends: every 4 KiB page of a chunk by itself. */
   public static final int CHUNK_RANGES = (int) (CHUNK_BYTES / 4096);
+
+  /**
+   * Guest memory in one block of a MemoryCompressed, in bytes: with the compressed form, which is
+   * not longer, all that a receiver buffers of it.
+   */
+  public static final int COMPRESSED_BLOCK_BYTES = (int) MIB;
 
   /** The largest page a fault may ask for, in bytes. */
   public static final long PAGE_BYTES = 1L << 30;
@@ -65,22 +71,18 @@ public final class WireLimits {
       case PAGE_FAULT -> exactly(request, WireFormat.RANGE_BYTES);
       case CONFIG -> atMost(request, CONFIG_BYTES);
       case STATE -> atMost(request, STATE_BYTES);
-      case MEMORY, MEMORY_ZERO -> {
-        atMost(request, RANGE_TABLE_BYTES);
-        if (length % WireFormat.RANGE_BYTES != 0) {
-          throw new ProtocolException("a range table of a multiple of 16 bytes", text(request));
-        }
-      }
+      case MEMORY, MEMORY_ZERO -> table(request, 0);
+      case MEMORY_COMPRESSED -> table(request, WireFormat.COMPRESSED_HEADER_BYTES);
     }
     return (int) length;
   }
 
   /**
-   * Checks a Memory or MemoryZero against the guest it is for: no more ranges than the guest has 4
-   * KiB pages.
+   * Checks a command with a range table against the guest it is for: no more ranges than the guest
+   * has 4 KiB pages.
    *
    * @param guestBytes size of the guest's memory
-   * @return the table's length in bytes, now known to fit an {@code int}
+   * @return the payload's length in bytes, now known to fit an {@code int}
    * @throws ProtocolException if the command does not allow it
    */
   public static int checkTable(Request request, long guestBytes) throws ProtocolException {
@@ -116,6 +118,14 @@ public final class WireLimits {
       throw new ProtocolException(
           "an answer of 0 or " + pageBytes + " bytes to a page fault",
           response.status() + " with " + Long.toUnsignedString(response.length()) + " bytes");
+    }
+  }
+
+  private static void table(Request request, int headerBytes) throws ProtocolException {
+    atMost(request, headerBytes + RANGE_TABLE_BYTES);
+    long tableBytes = request.length() - headerBytes;
+    if (tableBytes < 0 || tableBytes % WireFormat.RANGE_BYTES != 0) {
+      throw new ProtocolException("a range table of a multiple of 16 bytes", text(request));
     }
   }
 

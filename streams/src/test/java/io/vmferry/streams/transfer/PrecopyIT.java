@@ -14,6 +14,7 @@ import io.vmferry.kvm.memory.GuestMemory;
 import io.vmferry.kvm.memory.GuestRegion;
 import io.vmferry.kvm.memory.MemoryDigest;
 import io.vmferry.kvm.memory.PageSize;
+import io.vmferry.streams.compression.Compression;
 import io.vmferry.streams.pages.DirtyPages;
 import io.vmferry.streams.pages.PageRun;
 import io.vmferry.streams.pages.SnapshotRuns;
@@ -54,7 +55,8 @@ import org.junit.jupiter.params.provider.ValueSource;
 @Timeout(60)
 class PrecopyIT {
   private static final int HEADER = 16;
-  private static final PageEncoding ZEROS = PageEncoding.of(Extensions.of(Extension.ZERO_RANGES));
+  private static final PageEncoding ZEROS =
+      PageEncoding.of(Extensions.of(Extension.ZERO_RANGES), Compression.OFF);
   private static ActorSystem system;
   private static Materializer materializer;
 
@@ -209,7 +211,8 @@ class PrecopyIT {
     DirtyPages again = dirtyPages(Guests.dirty(source, random));
     settled.set(0);
 
-    RoundResult first = get(round(new PrecopyRound(dirty.runs(), PageEncoding.PLAIN, () -> again)));
+    RoundResult first =
+        get(round(new PrecopyRound(dirty.runs(), PageEncoding.plain(), () -> again)));
     assertNotEquals(MemoryDigest.of(source), MemoryDigest.of(destination));
     RoundResult last = get(round(again.runs()));
 
@@ -234,7 +237,9 @@ class PrecopyIT {
         failure(
             round(
                 new PrecopyRound(
-                    List.of(new PageRun(0, Guests.PAGE)).iterator(), PageEncoding.PLAIN, broken)));
+                    List.of(new PageRun(0, Guests.PAGE)).iterator(),
+                    PageEncoding.plain(),
+                    broken)));
 
     assertSame(unreadable, failure);
   }
@@ -363,7 +368,7 @@ class PrecopyIT {
   }
 
   @ParameterizedTest
-  @ValueSource(longs = {0, 1, HEADER, HEADER + 5, HEADER + 16, 1_000_000, HEADER + 16 + (16 << 20)})
+  @ValueSource(longs = {0, 1, HEADER, HEADER + 5, HEADER + 16, 1_000_000, HEADER + 16 + (4 << 20)})
   void aPeerThatVanishesFailsTheRoundAndClosesItsConnections(long afterBytes) throws Exception {
     connect(2);
     // A chunk each, and more than one lane can hold: either connection gets one for certain.

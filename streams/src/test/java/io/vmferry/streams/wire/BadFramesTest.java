@@ -81,6 +81,10 @@ class BadFramesTest {
     assertEquals(256 << 20, WireLimits.check(Request.memoryZero(16 << 20)));
     assertRefused(Request.of(Command.MEMORY_ZERO, 17));
     assertRefused(Request.of(Command.MEMORY_ZERO, (256 << 20) + 16));
+    assertEquals((256 << 20) + 8, WireLimits.check(Request.memoryCompressed(16 << 20)));
+    assertRefused(Request.of(Command.MEMORY_COMPRESSED, 0));
+    assertRefused(Request.of(Command.MEMORY_COMPRESSED, 16));
+    assertRefused(Request.of(Command.MEMORY_COMPRESSED, (256 << 20) + 24));
     assertRefused(Request.of(Command.MEMORY, 17));
     assertRefused(Request.of(Command.MEMORY, (256 << 20) + 16));
   }
@@ -94,6 +98,20 @@ class BadFramesTest {
     assertEquals(32, WireLimits.checkTable(Request.memory(2), 8192));
     assertThrows(ProtocolException.class, () -> WireLimits.checkTable(Request.memory(3), 8192));
     assertThrows(ProtocolException.class, () -> WireLimits.checkTable(Request.memoryZero(3), 8192));
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "00 00 00 00 00 00 04 00", // no algorithm
+        "03 00 00 00 00 00 04 00", // an unknown one
+        "01 00 00 00 00 00 00 00", // empty blocks
+        "01 00 00 00 01 00 10 00", // more than 1 MiB
+        "01 00 00 00 00 00 00 80", // negative
+        "01 00 00 00 00 00 04" // cut short
+      })
+  void refusesBadCompressedHeaders(String header) {
+    assertThrows(ProtocolException.class, () -> CompressedHeader.decode(Bytes.of(header)));
   }
 
   @Test
@@ -187,7 +205,9 @@ class BadFramesTest {
   @EnumSource(Command.class)
   void additionalConnectionsCarryTheirOwnCommandsOnly(Command command) {
     assertEquals(
-        command == Command.MEMORY || command == Command.MEMORY_ZERO,
+        command == Command.MEMORY
+            || command == Command.MEMORY_ZERO
+            || command == Command.MEMORY_COMPRESSED,
         ConnectionRole.PRECOPY_MEMORY.carries(command));
     assertEquals(
         command == Command.PAGE_FAULT || command == Command.ABANDON,

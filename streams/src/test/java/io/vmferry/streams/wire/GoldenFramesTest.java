@@ -66,7 +66,11 @@ class GoldenFramesTest {
         Arguments.of(
             Extension.ZERO_RANGES,
             Request.memoryZero(3),
-            "00 80 00 00 00 00 00 00 30 00 00 00 00 00 00 00"));
+            "00 80 00 00 00 00 00 00 30 00 00 00 00 00 00 00"),
+        Arguments.of(
+            Extension.COMPRESSED,
+            Request.memoryCompressed(3),
+            "01 80 00 00 00 00 00 00 38 00 00 00 00 00 00 00"));
   }
 
   @ParameterizedTest
@@ -80,6 +84,21 @@ class GoldenFramesTest {
     assertEquals(request, Request.decode(Bytes.of(golden), agreed));
     assertThrows(ProtocolException.class, () -> Request.decode(Bytes.of(golden)));
     assertThrows(ProtocolException.class, () -> Request.decode(Bytes.of(golden), others));
+  }
+
+  @Test
+  void writesAndReadsACompressedHeader() throws Exception {
+    CompressedHeader zstd = new CompressedHeader(CompressionAlgorithm.ZSTD, 0x4_0000);
+    CompressedHeader lz4 = new CompressedHeader(CompressionAlgorithm.LZ4, 0x10_0000);
+    ByteBuffer buffer = ByteBuffer.allocate(16);
+
+    zstd.encode(buffer);
+    lz4.encode(buffer);
+
+    assertEquals("01 00 00 00 00 00 04 00 02 00 00 00 00 00 10 00", Bytes.hex(buffer.flip()));
+    assertEquals(zstd, CompressedHeader.decode(buffer));
+    assertEquals(lz4, CompressedHeader.decode(buffer));
+    assertEquals(zstd, CompressedHeader.decode(Bytes.of("01 ff ff ff 00 00 04 00")));
   }
 
   @Test
