@@ -112,6 +112,34 @@ public final class TinyKernel {
     return kernel.asm.assemble();
   }
 
+  /**
+   * Makes pages that are not zero and says {@code filled}; makes them zero between half a second
+   * and two seconds later and says {@code wiped}.
+   */
+  public static byte[] wiper(int from, int pages) {
+    TinyKernel kernel = new TinyKernel(BASE);
+    kernel.writePages("fill", from, pages, 7).print("filled\n");
+    kernel.timestamp().asm.mov32(RBX, RAX).alu32(Alu.ADD, RBX, 3);
+    kernel.asm.label("wait");
+    kernel.timestamp().asm.alu32(Alu.CMP, RAX, RBX).jcc(Cond.NOT_EQUAL, "wait");
+    kernel.writePages("wipe", from, pages, 0).print("wiped\n");
+    kernel.asm.label("halt").cli().hlt().jmp("halt");
+    return kernel.asm.assemble();
+  }
+
+  private TinyKernel writePages(String label, int from, int pages, int word) {
+    asm.mov(RDI, from).mov(RCX, pages).label(label).mov32(Mem.at(RDI), word);
+    asm.alu32(Alu.ADD, RDI, 4096).dec32(RCX).jcc(Cond.NOT_EQUAL, label);
+    return this;
+  }
+
+  /** EAX counts units of 2^30 cycles. */
+  private TinyKernel timestamp() {
+    asm.bytes(0x0F, 0x31, 0xC1, 0xE8, 30); // rdtsc; shr eax, 30
+    asm.bytes(0xC1, 0xE2, 2, 0x09, 0xD0); // shl edx, 2; or eax, edx
+    return this;
+  }
+
   /** Three ranges of a memory map at RDI: base, size and type of each. */
   private void mapEntries(int entryBytes) {
     for (int i = 0; i < 3; i++) {
