@@ -26,9 +26,14 @@ public final class ChildJvm implements AutoCloseable {
 
   /** Starts {@code main} with a heap of 128 MiB; its standard error joins its output. */
   public static ChildJvm start(Class<?> main, String... arguments) throws IOException {
+    return start(128, main, arguments);
+  }
+
+  /** The same with a heap of so many MiB. */
+  public static ChildJvm start(int heapMib, Class<?> main, String... arguments) throws IOException {
     List<String> command = new ArrayList<>();
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-    command.addAll(List.of("-Xmx128m", "-Djna.nosys=true"));
+    command.addAll(List.of("-Xmx" + heapMib + "m", "-Djna.nosys=true"));
     command.addAll(List.of("-cp", System.getProperty("java.class.path"), main.getName()));
     command.addAll(List.of(arguments));
     return new ChildJvm(new ProcessBuilder(command).redirectErrorStream(true).start());
