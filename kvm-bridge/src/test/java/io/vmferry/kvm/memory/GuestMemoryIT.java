@@ -104,7 +104,8 @@ class GuestMemoryIT {
 
       memory.clear(new Gpa((1 << 20) + 4096), size - (1 << 20) - 8192);
 
-      assertEquals(8192, memfd.allocatedBytes());
+      // What was short data stays: 8 KiB, or the transparent hugepage around them.
+      assertTrue(memfd.allocatedBytes() <= 2 << 20, memfd.allocatedBytes() + " bytes");
       assertEquals(7, memory.read(new Gpa((1 << 20) + 4095), 1)[0]);
       assertArrayEquals(new byte[4096], memory.read(new Gpa((1 << 20) + 4096), 4096));
       assertArrayEquals(new byte[8 << 20], memory.read(new Gpa(4 << 20), 8 << 20));
