@@ -25,7 +25,8 @@ public final class CompressionChoice {
 
   // A shorter chunk measures the round trip.
   private static final long MIN_MEASURED_BYTES = 256 * 1024;
-  private static final double NEWEST_WEIGHT = 0.5;
+  // A chunk counts for more the longer it is: a throttle lets the start of the first one pass.
+  private static final double HALF_WEIGHT_BYTES = 4 << 20;
   private static final double PROMISE = 0.9;
   private static final int RAW_EVERY = 32;
   private static final int SAMPLE_EVERY = 8;
@@ -80,10 +81,10 @@ public final class CompressionChoice {
     }
     double cost = (double) nanos / rawBytes;
     if (algorithm == null) {
-      rawCost = smoothed(rawCost, cost);
+      rawCost = smoothed(rawCost, cost, rawBytes);
       sampleDue = wanted == Compression.AUTO && (current != null || chunks++ % sampleEvery == 0);
     } else if (algorithm == current) {
-      costs.put(algorithm, predicted ? cost : smoothed(cost(algorithm), cost));
+      costs.put(algorithm, predicted ? cost : smoothed(cost(algorithm), cost, rawBytes));
       predicted = false;
     }
     if (wanted == Compression.AUTO && current != null && !predicted) {
@@ -127,7 +128,8 @@ public final class CompressionChoice {
   private void judge(CompressionAlgorithm inForce) {
     if (cost(inForce) > rawCost) {
       current = null;
-      chunks = 1;
+      // The first trial ran against one raw chunk, a short one: the next may judge otherwise.
+      chunks = sampleEvery == SAMPLE_EVERY ? 0 : 1;
       sampleEvery = Math.min(SAMPLE_EVERY_AT_MOST, sampleEvery * 2);
     } else {
       sampleEvery = SAMPLE_EVERY;
@@ -138,7 +140,8 @@ public final class CompressionChoice {
     return costs.getOrDefault(algorithm, Double.NaN);
   }
 
-  private static double smoothed(double before, double newest) {
-    return Double.isNaN(before) ? newest : NEWEST_WEIGHT * newest + (1 - NEWEST_WEIGHT) * before;
+  private static double smoothed(double before, double newest, long bytes) {
+    double weight = bytes / (bytes + HALF_WEIGHT_BYTES);
+    return Double.isNaN(before) ? newest : weight * newest + (1 - weight) * before;
   }
 }

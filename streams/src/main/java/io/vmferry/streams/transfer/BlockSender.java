@@ -18,6 +18,9 @@ final class BlockSender {
   /** Guest memory in a block: larger ones compress hardly better and leave the cache. */
   static final int BLOCK_BYTES = 256 * 1024;
 
+  // One place of a chunk says little of the others.
+  private static final int SAMPLE_PARTS = 8;
+
   /** Takes a finished block. */
   @FunctionalInterface
   interface Wire {
@@ -44,21 +47,29 @@ final class BlockSender {
     offset = 0;
     try (BlockCodec codec = BlockCodec.of(algorithm)) {
       while (range < table.count()) {
+        raw.clear();
         gather(table);
+        raw.flip();
         wire.write(pack(codec), raw.limit());
       }
     }
   }
 
-  /** Compresses one block from the middle of a table with every algorithm and tells the choice. */
+  /** Compresses a block from all over a table with every algorithm and tells the choice. */
   void sample(OutgoingTable table, CompressionChoice choice) {
-    range = table.count() / 2;
-    offset = 0;
     long startNanos = System.nanoTime();
-    gather(table);
+    raw.clear();
+    for (int i = 0; i < SAMPLE_PARTS; i++) {
+      seek(table, table.bytes() / SAMPLE_PARTS * i);
+      raw.limit(BLOCK_BYTES / SAMPLE_PARTS * (i + 1));
+      gather(table);
+    }
+    raw.flip();
     long gatherNanos = System.nanoTime() - startNanos;
     for (CompressionAlgorithm algorithm : CompressionAlgorithm.values()) {
       try (BlockCodec codec = BlockCodec.of(algorithm)) {
+        // Loads the library, and makes the codec's own memory present, which a chunk does once.
+        pack(codec);
         startNanos = System.nanoTime();
         int length = pack(codec).remaining();
         choice.sampled(
@@ -67,9 +78,15 @@ final class BlockSender {
     }
   }
 
-  /** Fills the copy from where the last block ended. */
+  private void seek(OutgoingTable table, long bytes) {
+    offset = bytes;
+    for (range = 0; offset >= table.length(range); range++) {
+      offset -= table.length(range);
+    }
+  }
+
+  /** Fills the copy to its limit from where the last block ended. */
   private void gather(OutgoingTable table) {
-    raw.clear();
     while (raw.hasRemaining() && range < table.count()) {
       Gpa gpa = new Gpa(table.gpa(range) + offset);
       long left = table.length(range) - offset;
@@ -84,7 +101,6 @@ final class BlockSender {
         offset = 0;
       }
     }
-    raw.flip();
   }
 
   /** The block with its header; as it is, if it does not get shorter. */
