@@ -108,7 +108,8 @@ final class VmferryCommand implements Runnable {
             .addSubcommand(new MigrateCommand(console))
             .addSubcommand(new SendMigrationCommand(console))
             .addSubcommand(new ReceiveMigrationCommand(console))
-            .addSubcommand(cluster);
+            .addSubcommand(cluster)
+            .addSubcommand(new BenchCommand(console));
     registerUnits(root);
     root.setOut(console.out());
     root.setErr(console.err());

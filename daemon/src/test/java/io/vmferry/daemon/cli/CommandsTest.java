@@ -186,6 +186,13 @@ class CommandsTest {
         "migrate a --to b --connections 0 | --connections 0: write a number from 1 to 128",
         "send-migration a destination_url=tcp:x | destination_url=tcp:x: write tcp:<host>:<port>",
         "receive-migration udp:1 | receiver_url=udp:1: write tcp:<host>:<port>",
+        "bench --memory 64M | --memory: write 128M or more",
+        "bench --runs 0 | --runs 0: write 1 or more",
+        "bench --mode precopy,fly | --mode precopy,fly: write one or several of precopy,zero",
+        "bench --connections 1,129 | --connections 129: write 1 to 128",
+        "bench --content ones | There is no fill 'ones'",
+        "bench --link 5gbit | --link 5gbit: write none, 1gbit or 10gbit",
+        "bench --peers xen | --peers xen: write one or several of c,qemu,one-page",
         "vm list --node ftp://x | 'ftp://x' is not the URL of a node",
         "vm list -o yaml | expected one of"
       })

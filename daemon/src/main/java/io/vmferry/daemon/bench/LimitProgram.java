@@ -1,0 +1,158 @@
+package io.vmferry.daemon.bench;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import io.vmferry.daemon.bench.Network.Side;
+import io.vmferry.daemon.bench.RunFigures.Faults;
+import io.vmferry.daemon.bench.RunFigures.ProcessUse;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/** The C program limit.c, which is compiled on this host: what plain reads and writes reach. */
+final class LimitProgram {
+  private static final long LIMIT_S = 900;
+  // Filling is the longest: some seconds for 4 GiB.
+  private static final long READY_S = 120;
+
+  private final Path program;
+  private final Network network;
+  private final Cleanup cleanup;
+
+  private LimitProgram(Path program, Network network, Cleanup cleanup) {
+    this.program = program;
+    this.network = network;
+    this.cleanup = cleanup;
+  }
+
+  /**
+   * Compiles it.
+   *
+   * @param reasons gets the sentence that says why it cannot run
+   * @return null if it cannot
+   */
+  static @Nullable LimitProgram compile(
+      Path directory, Network network, Cleanup cleanup, List<String> reasons)
+      throws IOException, InterruptedException {
+    Path source = directory.resolve("limit.c");
+    try (InputStream in = LimitProgram.class.getResourceAsStream("limit.c")) {
+      if (in == null) {
+        throw new IllegalStateException("limit.c is a resource of this class");
+      }
+      Files.copy(in, source);
+    }
+    Path program = directory.resolve("limit");
+    Process compiler;
+    try {
+      compiler =
+          new ProcessBuilder("cc", "-O2", "-pthread", "-o", program.toString(), source.toString())
+              .redirectErrorStream(true)
+              .start();
+    } catch (IOException e) {
+      reasons.add("c: there is no cc on this host (Debian: apt-get install gcc libc6-dev)");
+      return null;
+    }
+    String said = new String(compiler.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+    if (compiler.waitFor() != 0) {
+      reasons.add(
+          "c: cc does not compile limit.c: " + said.lines().findFirst().orElse("no reason"));
+      return null;
+    }
+    return new LimitProgram(program, network, cleanup);
+  }
+
+  /** Sends memory over so many connections. */
+  RunFigures transfer(long memoryBytes, int connections, boolean warm)
+      throws IOException, InterruptedException {
+    String bytes = Long.toString(memoryBytes);
+    String n = Integer.toString(connections);
+    try (PeerProcess to = start(Side.DESTINATION, "receive", bytes, n, warm ? "warm" : "cold")) {
+      int port = to.number("port", READY_S);
+      try (PeerProcess from = start(Side.SOURCE, "send", Integer.toString(port), bytes, n)) {
+        JsonNode sent = from.json(LIMIT_S);
+        JsonNode received = to.json(READY_S);
+        return RunFigures.timed(
+            Contender.C,
+            memoryBytes,
+            sent.get("seconds").asDouble() * 1e3,
+            ProcessUse.cpu(sent.get("cpu_seconds").asDouble()),
+            ProcessUse.cpu(received.get("cpu_seconds").asDouble()));
+      }
+    }
+  }
+
+  /**
+   * Page faults that are answered over a socket.
+   *
+   * @param bulk whether a bulk transfer runs beside them
+   */
+  FaultRun faults(long memoryBytes, int samples, boolean bulk)
+      throws IOException, InterruptedException {
+    String bytes = Long.toString(memoryBytes);
+    String load = bulk ? "bulk" : "idle";
+    try (PeerProcess serve = start(Side.SOURCE, "serve", bytes, load)) {
+      int port = serve.number("port", READY_S);
+      try (PeerProcess ask =
+          start(
+              Side.DESTINATION,
+              "ask",
+              network.address(Side.SOURCE),
+              Integer.toString(port),
+              bytes,
+              Integer.toString(samples),
+              load)) {
+        JsonNode said = ask.json(LIMIT_S);
+        Faults handled =
+            new Faults(
+                (long) samples,
+                said.get("handled_p50_us").asDouble(),
+                said.get("handled_p99_us").asDouble());
+        return new FaultRun(
+            new RunFigures(
+                Contender.C + "/" + load,
+                memoryBytes,
+                null,
+                null,
+                null,
+                null,
+                null,
+                null,
+                null,
+                null,
+                null,
+                null,
+                handled),
+            said.get("touch_p50_us").asDouble(),
+            said.get("touch_p99_us").asDouble(),
+            said.get("bulk_bytes_per_second").asLong());
+      }
+    }
+  }
+
+  private PeerProcess start(Side side, String command, String... arguments) throws IOException {
+    List<String> line = new ArrayList<>(network.prefix(side));
+    line.addAll(List.of(program.toString(), command));
+    if (command.equals("send")) {
+      line.add(network.address(Side.DESTINATION));
+    } else if (!command.equals("ask")) {
+      line.add(network.address(side));
+    }
+    line.addAll(List.of(arguments));
+    return PeerProcess.start("limit " + command, line, cleanup);
+  }
+
+  /**
+   * Page faults of one run.
+   *
+   * @param figures as the handler saw them, which is what this project's destination measures
+   * @param touchP50Us as the thread saw them that touched the pages, median in microseconds
+   * @param touchP99Us its 99th percentile
+   * @param bulkBytesPerSecond what went beside them
+   */
+  record FaultRun(
+      RunFigures figures, double touchP50Us, double touchP99Us, long bulkBytesPerSecond) {}
+}
