@@ -19,9 +19,10 @@ public interface PageInstaller {
       throws SyscallException;
 
   /**
-   * Maps pages that the file behind the memory has already (UFFDIO_CONTINUE), and wakes.
+   * Maps pages that the file behind the memory has already (UFFDIO_CONTINUE), and wakes. Stops at a
+   * hole of the file with {@link Outcome#HOLE}.
    *
-   * @throws SyscallException EFAULT if the file has a hole there; others as {@link #copy}
+   * @throws SyscallException as {@link #copy}
    */
   Installed resume(Hva start, long lengthBytes) throws SyscallException;
 

@@ -186,7 +186,8 @@ public final class Uffd implements PageInstaller, AutoCloseable {
       int errno = ioctl(UffdCalls.UFFDIO_COPY, argument);
       long step = argument.bytes.getLong(UffdCalls.COPY_DONE);
       done += Math.max(0, step);
-      if (errno == 0 || settled(errno, step, "UFFDIO_COPY", destination, done)) {
+      if (errno == 0
+          || settled(UffdCalls.UFFDIO_COPY, errno, step, "UFFDIO_COPY", destination, done)) {
         return finish(destination, lengthBytes, done, errno, wake);
       }
     }
@@ -282,7 +283,7 @@ public final class Uffd implements PageInstaller, AutoCloseable {
       int errno = ioctl(request, argument);
       long step = argument.bytes.getLong(UffdCalls.INSTALL_DONE);
       done += Math.max(0, step);
-      if (errno == 0 || settled(errno, step, name, start, done)) {
+      if (errno == 0 || settled(request, errno, step, name, start, done)) {
         return finish(start, lengthBytes, done, errno, true);
       }
     }
@@ -292,13 +293,16 @@ public final class Uffd implements PageInstaller, AutoCloseable {
    * Whether a failed call has said what there is to say. One that stopped half-way reports EAGAIN
    * with what it did; the reason comes from trying again from there.
    */
-  private boolean settled(int errno, long step, String name, Hva start, long done)
+  private boolean settled(long request, int errno, long step, String name, Hva start, long done)
       throws SyscallException {
     if (errno == Errno.EEXIST) {
       return true;
     }
     if (errno == Errno.EAGAIN) {
       return step <= 0;
+    }
+    if (errno == Errno.EFAULT && request == UffdCalls.UFFDIO_CONTINUE) {
+      return true;
     }
     throw failure(name, start, done, errno);
   }
@@ -310,6 +314,9 @@ public final class Uffd implements PageInstaller, AutoCloseable {
     }
     if (errno == Errno.EAGAIN) {
       return new Installed(Outcome.RETRY, done);
+    }
+    if (errno == Errno.EFAULT) {
+      return new Installed(Outcome.HOLE, done);
     }
     if (wake) {
       // The page came by another way, maybe without a wake-up. A waiter whose page is still
