@@ -68,16 +68,36 @@ public final class GuestPages {
   }
 
   /**
+   * The index of the region, in the order they were given, that holds a page.
+   *
+   * @throws IndexOutOfBoundsException if there is no such page
+   */
+  public int regionOf(long page) {
+    if (page < 0 || page >= count) {
+      throw new IndexOutOfBoundsException("page " + page + " of " + count);
+    }
+    return last(firstPages, page);
+  }
+
+  /** How far a page is behind the start of its region, in bytes. */
+  public long offsetOf(long page) {
+    return (page - firstPages[regionOf(page)]) * pageBytes;
+  }
+
+  /** The page after the last one of the region that holds {@code page}. */
+  public long regionEnd(long page) {
+    int region = regionOf(page);
+    return firstPages[region] + sizes[region] / pageBytes;
+  }
+
+  /**
    * Where a page begins.
    *
    * @throws IndexOutOfBoundsException if there is no such page
    */
   public Gpa gpaOf(long page) {
-    if (page < 0 || page >= count) {
-      throw new IndexOutOfBoundsException("page " + page + " of " + count);
-    }
-    int i = last(firstPages, page);
-    return new Gpa(bases[i] + (page - firstPages[i]) * pageBytes);
+    int region = regionOf(page);
+    return new Gpa(bases[region] + (page - firstPages[region]) * pageBytes);
   }
 
   /** The last of the rising values that is not above {@code value}, or -1. */

@@ -1,5 +1,6 @@
 package io.vmferry.streams.pages;
 
+import java.util.Objects;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicLongArray;
 
@@ -57,13 +58,57 @@ public final class PresentBitmap {
 
   /** Sets {@code number} bits from {@code first} on and returns how many were clear until now. */
   public long set(long first, long number) {
+    checkRange(first, number);
     long added = 0;
-    for (long page = first; page < first + number; page++) {
-      if (set(page)) {
-        added++;
+    long page = first;
+    while (page < first + number) {
+      long mask = mask(page, first + number);
+      long before = words.getAndAccumulate(wordOf(page), mask, (word, bits) -> word | bits);
+      added += Long.bitCount(mask & ~before);
+      page = (page | 63) + 1;
+    }
+    count.addAndGet(added);
+    return added;
+  }
+
+  /**
+   * Sets the clear bits from {@code first} on, up to the first set one. Of several threads that ask
+   * for the same bit one gets it.
+   *
+   * @param max at most so many
+   * @return how many were set; 0 if the first is set already
+   */
+  public long setRun(long first, long max) {
+    checkRange(first, max);
+    long page = first;
+    while (page < first + max) {
+      int word = wordOf(page);
+      long before = words.get(word);
+      int clear = Math.min(Long.numberOfTrailingZeros(before >>> (page & 63)), 64);
+      long end = Math.min(Math.min(page + clear, (page | 63) + 1), first + max);
+      if (end == page) {
+        break;
+      }
+      if (!words.compareAndSet(word, before, before | mask(page, end))) {
+        continue;
+      }
+      page = end;
+      if ((end & 63) != 0) {
+        break;
       }
     }
-    return added;
+    count.addAndGet(page - first);
+    return page - first;
+  }
+
+  /** The bits from {@code page} to before {@code end}, as far as they are in the page's word. */
+  private static long mask(long page, long end) {
+    long bits = Math.min(end, (page | 63) + 1) - page;
+    return (bits == 64 ? -1L : (1L << bits) - 1) << (page & 63);
+  }
+
+  private void checkRange(long first, long number) {
+    Objects.checkFromIndexSize(first, number, pages);
   }
 
   /** Whether the bit is set. */

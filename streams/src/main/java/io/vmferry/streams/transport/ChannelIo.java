@@ -92,7 +92,7 @@ final class ChannelIo<C extends ByteChannel & GatheringByteChannel> {
     step(readTicket);
     try {
       while (into.hasRemaining()) {
-        int n = read(into);
+        int n = readOnce(into);
         if (n < 0) {
           int got = wanted - into.remaining();
           if (got == 0 && eofAllowed) {
@@ -114,7 +114,22 @@ final class ChannelIo<C extends ByteChannel & GatheringByteChannel> {
     }
   }
 
-  private int read(ByteBuffer into) throws IOException {
+  int read(ByteBuffer into) throws IOException {
+    step(readTicket);
+    try {
+      int n = readOnce(into);
+      if (n > 0) {
+        addRead(n);
+      }
+      return n;
+    } catch (IOException e) {
+      throw translated(e);
+    } finally {
+      step(readTicket);
+    }
+  }
+
+  private int readOnce(ByteBuffer into) throws IOException {
     int limit = into.limit();
     if (!into.isDirect() && into.remaining() > HEAP_PIECE_BYTES) {
       into.limit(into.position() + HEAP_PIECE_BYTES);

@@ -36,6 +36,15 @@ public interface Connection extends AutoCloseable {
   boolean readFullyOrEof(ByteBuffer into) throws IOException;
 
   /**
+   * Reads what has come, at least one byte, as much as the buffer takes.
+   *
+   * @return how many bytes, or -1 if the peer has closed
+   * @throws PeerStalledException if the read timeout passes; the connection is closed then
+   * @throws IOException if the connection fails or is closed by this side
+   */
+  int read(ByteBuffer into) throws IOException;
+
+  /**
    * Writes the rest of every buffer, in order, in as few system calls as it takes.
    *
    * @throws IOException if the connection fails, is closed by this side, or takes nothing for the

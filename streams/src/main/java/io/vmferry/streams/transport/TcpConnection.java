@@ -71,6 +71,11 @@ public final class TcpConnection implements Connection {
   }
 
   @Override
+  public int read(ByteBuffer into) throws IOException {
+    return io.read(into);
+  }
+
+  @Override
   public void writeFully(ByteBuffer... from) throws IOException {
     io.writeFully(from);
   }

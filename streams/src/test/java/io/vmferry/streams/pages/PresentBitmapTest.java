@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.util.Random;
 import org.junit.jupiter.api.Test;
 
 class PresentBitmapTest {
@@ -28,6 +29,52 @@ class PresentBitmapTest {
 
     assertEquals(64, present.nextClear(0));
     assertEquals(-1, present.nextClear(65));
+  }
+
+  @Test
+  void setsARunUpToTheNextSetBit() {
+    PresentBitmap claimed = new PresentBitmap(300);
+    claimed.set(200);
+
+    assertEquals(190, claimed.setRun(10, 290));
+    assertEquals(0, claimed.setRun(10, 290));
+    assertEquals(0, claimed.setRun(200, 100));
+    assertEquals(64, claimed.setRun(201, 64));
+    assertEquals(35, claimed.setRun(265, 35));
+
+    assertEquals(290, claimed.count());
+    assertEquals(0, claimed.nextClear(0));
+    assertEquals(-1, claimed.nextClear(10));
+  }
+
+  @Test
+  void runsOfRandomLengthCoverWhatSingleBitsDo() {
+    long seed = System.nanoTime();
+    System.out.println("PresentBitmapTest seed " + seed);
+    Random random = new Random(seed);
+    for (int round = 0; round < 200; round++) {
+      int pages = 1 + random.nextInt(400);
+      PresentBitmap runs = new PresentBitmap(pages);
+      PresentBitmap single = new PresentBitmap(pages);
+      for (int i = 0; i < 20; i++) {
+        int first = random.nextInt(pages);
+        int max = random.nextInt(pages - first + 1);
+        if (random.nextBoolean()) {
+          long set = runs.setRun(first, max);
+          for (long page = first; page < first + set; page++) {
+            assertTrue(single.set(page));
+          }
+          assertTrue(set == max || single.get(first + set));
+        } else {
+          long before = single.count();
+          for (long page = first; page < first + max; page++) {
+            single.set(page);
+          }
+          assertEquals(single.count() - before, runs.set(first, max));
+        }
+        assertEquals(single.count(), runs.count());
+      }
+    }
   }
 
   @Test

@@ -25,13 +25,25 @@ final class FlippingConnection implements Connection {
   public boolean readFullyOrEof(ByteBuffer into) throws IOException {
     long offset = connection.bytesRead();
     int start = into.position();
-    int length = into.remaining();
     boolean read = connection.readFullyOrEof(into);
-    if (flipAt >= offset && flipAt < offset + length) {
+    flip(into, start, offset);
+    return read;
+  }
+
+  @Override
+  public int read(ByteBuffer into) throws IOException {
+    long offset = connection.bytesRead();
+    int start = into.position();
+    int read = connection.read(into);
+    flip(into, start, offset);
+    return read;
+  }
+
+  private void flip(ByteBuffer into, int start, long offset) {
+    if (flipAt >= offset && flipAt < offset + into.position() - start) {
       int at = start + (int) (flipAt - offset);
       into.put(at, (byte) (into.get(at) ^ 1));
     }
-    return read;
   }
 
   @Override
