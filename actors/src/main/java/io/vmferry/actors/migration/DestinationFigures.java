@@ -55,7 +55,7 @@ final class DestinationFigures {
     long received = bytesReceived.get();
     long nanos = Math.max(1, System.nanoTime() - startNanos);
     long bandwidth = (long) (received * (double) TimeUnit.SECONDS.toNanos(1) / nanos);
-    long left = phase == MigrationPhase.POSTCOPY ? Math.max(0, memoryBytes - received) : 0;
+    long left = phase == MigrationPhase.POSTCOPY ? memoryBytes - fillProgress.bytesPresent() : 0;
     Long eta = left == 0 || bandwidth == 0 ? null : left * 1000 / bandwidth;
     return new MigrationProgress(
         id,
@@ -94,9 +94,9 @@ final class DestinationFigures {
         ((fill == null ? resumeNanos : fill.fullAtNanos()) - stateNanos) / NANOS_PER_MILLI,
         0,
         bytesReceived.get(),
-        fill == null ? 0 : fill.faults(),
-        fill == null ? 0 : fill.faultMicrosP50(),
-        fill == null ? 0 : fill.faultMicrosP99(),
+        fill == null ? 0 : fill.demanded().count(),
+        fill == null ? 0 : fill.demanded().p50(),
+        fill == null ? 0 : fill.demanded().p99(),
         0,
         digest,
         paused);

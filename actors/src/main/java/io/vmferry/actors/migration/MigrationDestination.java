@@ -13,11 +13,14 @@ import io.vmferry.kvm.OwnedFd;
 import io.vmferry.kvm.memory.MemoryDigest;
 import io.vmferry.streams.transfer.Inbound;
 import io.vmferry.streams.transport.Connection;
+import io.vmferry.streams.wire.Extension;
 import io.vmferry.streams.wire.Extensions;
 import io.vmferry.streams.wire.Response;
 import io.vmferry.streams.wire.WireLimits;
 import java.io.IOException;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.TreeMap;
@@ -74,6 +77,8 @@ public final class MigrationDestination {
 
   record FaultConnected(Connection connection) implements Command {}
 
+  record PushConnected(Connection connection) implements Command {}
+
   record ReceptionFailed(Throwable cause) implements Command {}
 
   record Named(boolean free) implements Command {}
@@ -108,6 +113,8 @@ public final class MigrationDestination {
   private @Nullable Reception reception;
   private @Nullable Machine unadopted;
   private @Nullable ActorRef<Vm.Command> vm;
+  private @Nullable ActorRef<Uffd.Command> uffd;
+  private final List<Uffd.Command> forUffd = new ArrayList<>();
   private Extensions agreed = Extensions.NONE;
   private String vmName = "";
   private boolean answersSent;
@@ -305,9 +312,14 @@ public final class MigrationDestination {
     return state(
         MigrationPhase.PRECOPY,
         on ->
-            on.onMessage(FaultConnected.class, m -> receiving(machine, spec, m.connection()))
+            on.onMessage(FaultConnected.class, m -> onFaultConnected(m, machine, spec, faults))
                 .onMessage(FromSource.class, m -> onReceiving(m.event(), machine, spec, faults))
                 .onMessage(Cancel.class, m -> cancelled(MigrationPhase.PRECOPY)));
+  }
+
+  private Behavior<Command> onFaultConnected(
+      FaultConnected m, Machine machine, VmSpec spec, @Nullable Connection before) {
+    return before == null ? receiving(machine, spec, m.connection()) : onOneMore(m);
   }
 
   private Behavior<Command> onReceiving(
@@ -369,10 +381,19 @@ public final class MigrationDestination {
 
   private Behavior<Command> startUffd(Arrival arrival, Connection faults) {
     ActorRef<Uffd.Event> events = context.messageAdapter(Uffd.Event.class, FromUffd::new);
-    context.spawn(
-        Uffd.create(
-            arrival.machine().memory(), faults, figures.fillProgress(), options.verify(), events),
-        "uffd");
+    ActorRef<Uffd.Command> started =
+        context.spawn(
+            Uffd.create(
+                arrival.machine().memory(),
+                faults,
+                agreed,
+                figures.fillProgress(),
+                options.verify(),
+                events),
+            "uffd");
+    uffd = started;
+    forUffd.forEach(started::tell);
+    forUffd.clear();
     return state(
         MigrationPhase.SWITCHOVER,
         on ->
@@ -381,6 +402,27 @@ public final class MigrationDestination {
                 .onMessage(
                     Cancel.class,
                     m -> refusedByCancel(arrival.event(), MigrationPhase.SWITCHOVER)));
+  }
+
+  /** Connections beside the first fault connection may come at any time, also before State. */
+  private Behavior<Command> onOneMore(FaultConnected m) {
+    return bringsPages(m.connection(), new Uffd.AddFaults(m.connection()));
+  }
+
+  private Behavior<Command> onPushConnected(PushConnected m) {
+    return bringsPages(m.connection(), new Uffd.AddPush(m.connection()));
+  }
+
+  private Behavior<Command> bringsPages(Connection connection, Uffd.Command add) {
+    ActorRef<Uffd.Command> started = uffd;
+    if (options.mode() != MemoryMode.POSTCOPY || !agreed.has(Extension.PUSH)) {
+      connection.close();
+    } else if (started != null) {
+      started.tell(add);
+    } else {
+      forUffd.add(add);
+    }
+    return Behaviors.same();
   }
 
   private Behavior<Command> onUffdStarted(Uffd.Event event, Arrival arrival) {
@@ -707,6 +749,8 @@ public final class MigrationDestination {
         .onMessage(Tick.class, m -> onTick(phase))
         .onMessage(StepFailed.class, m -> failed(phase, m.cause()))
         .onMessage(SourceEnded.class, m -> onAnswersSent())
+        .onMessage(FaultConnected.class, this::onOneMore)
+        .onMessage(PushConnected.class, this::onPushConnected)
         .onMessage(ReceptionFailed.class, m -> failed(phase, m.cause()))
         .onMessage(
             VmGone.class, m -> failed(phase, guestFailure(new Vm.GuestFailed("It is gone."))))
@@ -717,9 +761,7 @@ public final class MigrationDestination {
 
   /** A report that came too late may carry something that must be closed. */
   private Behavior<Command> dropped(Command command) {
-    if (command instanceof FaultConnected late) {
-      late.connection().close();
-    } else if (command instanceof Listening late) {
+    if (command instanceof Listening late) {
       late.reception().close();
     }
     return Behaviors.same();
@@ -755,6 +797,11 @@ public final class MigrationDestination {
     @Override
     public void inbound(Inbound event) {
       self.tell(new FromSource(event));
+    }
+
+    @Override
+    public void pushConnection(Connection connection) {
+      self.tell(new PushConnected(connection));
     }
 
     @Override

@@ -26,12 +26,14 @@ import io.vmferry.streams.transfer.RoundResult;
 import io.vmferry.streams.transfer.Throttle;
 import io.vmferry.streams.transport.Connection;
 import io.vmferry.streams.transport.MigrationUrl;
+import io.vmferry.streams.wire.Extension;
 import io.vmferry.streams.wire.Extensions;
 import io.vmferry.streams.wire.PeerRefusedException;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.Iterator;
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
@@ -90,7 +92,21 @@ public final class MigrationSource {
 
   record Digested(@Nullable String digest) implements Command {}
 
-  record FaultConnected(Connection connection) implements Command {}
+  record FaultConnected(List<Connection> connections) implements Command {
+    /** Copies the list. */
+    FaultConnected {
+      connections = List.copyOf(connections);
+    }
+  }
+
+  record PushConnected(List<Connection> connections) implements Command {
+    /** Copies the list. */
+    PushConnected {
+      connections = List.copyOf(connections);
+    }
+  }
+
+  record PushFailed(Throwable cause) implements Command {}
 
   record FaultEvent(FaultServer.Event event) implements Command {}
 
@@ -103,6 +119,7 @@ public final class MigrationSource {
   record Tick() implements Command {}
 
   private static final Duration TICK = Duration.ofMillis(250);
+  private static final int MAX_FAULT_CONNECTIONS = 4;
   private static final Duration ABANDON_PATIENCE = Duration.ofSeconds(2);
 
   private final ActorContext<Command> context;
@@ -120,6 +137,7 @@ public final class MigrationSource {
   private PageEncoding encoding = PageEncoding.plain();
   private RoundPlan plan;
   private ThrottlePolicy vcpuThrottle = ThrottlePolicy.NONE;
+  private @Nullable ActorRef<FaultServer.Command> faultServer;
 
   private MigrationSource(
       ActorContext<Command> context,
@@ -377,22 +395,39 @@ public final class MigrationSource {
   }
 
   private Behavior<Command> openFaultConnection(Vm.GuestSaved saved) {
-    step(channel::faultConnection, FaultConnected::new);
+    step(() -> channel.faultConnections(faultConnections()), FaultConnected::new);
     return state(
         MigrationPhase.SWITCHOVER,
         on ->
-            on.onMessage(FaultConnected.class, m -> serveFaults(m.connection(), saved))
+            on.onMessage(FaultConnected.class, m -> serveFaults(m.connections(), saved))
                 .onMessage(Cancel.class, m -> failed(MigrationPhase.SWITCHOVER, cancellation())));
   }
 
+  /** Demands are small: a few connections keep the answers of many vCPUs from queueing up. */
+  private int faultConnections() {
+    return pushes() ? Math.min(options.connections(), MAX_FAULT_CONNECTIONS) : 1;
+  }
+
+  private boolean pushes() {
+    return channel.agreed().has(Extension.PUSH);
+  }
+
   /** The server must answer before State makes the destination ask. */
-  private Behavior<Command> serveFaults(Connection connection, Vm.GuestSaved saved) {
+  private Behavior<Command> serveFaults(List<Connection> connections, Vm.GuestSaved saved) {
     ActorRef<FaultServer.Event> events =
         context.messageAdapter(FaultServer.Event.class, FaultEvent::new);
     PresentBitmap served = FaultServing.servedPages(seed.machine().memory());
-    figures.serving(served);
-    context.spawn(
-        FaultServer.create(connection, seed.machine().memory(), served, events), "fault-server");
+    faultServer =
+        context.spawn(
+            FaultServer.create(
+                connections,
+                seed.machine().memory(),
+                served,
+                channel.agreed(),
+                throttle,
+                figures,
+                events),
+            "fault-server");
     return sendState(saved.state(), null);
   }
 
@@ -469,11 +504,32 @@ public final class MigrationSource {
   // Serving: the guest runs on the destination and fetches its pages.
 
   private Behavior<Command> serving() {
+    if (pushes()) {
+      openPushConnections();
+    }
     return state(
         MigrationPhase.POSTCOPY,
         on ->
             on.onMessage(FaultEvent.class, m -> onFaultEvent(m.event()))
+                .onMessage(PushConnected.class, this::onPushConnected)
+                .onMessage(PushFailed.class, m -> postcopyBroke(m.cause()))
                 .onMessage(Cancel.class, m -> Behaviors.same()));
+  }
+
+  /** Only now: until the guest runs on the destination, pushing would lengthen its pause. */
+  private void openPushConnections() {
+    int number =
+        Math.min(options.connections(), SendOptions.MAX_CONNECTIONS - MAX_FAULT_CONNECTIONS);
+    context.pipeToSelf(
+        CompletableFuture.supplyAsync(
+            () -> Steps.call(() -> channel.pushConnections(number)), blocking),
+        (opened, failure) ->
+            failure == null ? new PushConnected(opened) : new PushFailed(Failures.root(failure)));
+  }
+
+  private Behavior<Command> onPushConnected(PushConnected pushConnected) {
+    Objects.requireNonNull(faultServer).tell(new FaultServer.Push(pushConnected.connections()));
+    return Behaviors.same();
   }
 
   private Behavior<Command> onFaultEvent(FaultServer.Event event) {
@@ -481,7 +537,10 @@ public final class MigrationSource {
       figures.full();
       return verify();
     }
-    Throwable cause = ((FaultServer.Broken) event).cause();
+    return postcopyBroke(((FaultServer.Broken) event).cause());
+  }
+
+  private Behavior<Command> postcopyBroke(Throwable cause) {
     channel.close();
     context.getLog().error("Migration {}: postcopy broke", id, cause);
     seed.vm().tell(new Vm.SessionEnded(Vm.Outcome.MOVED));

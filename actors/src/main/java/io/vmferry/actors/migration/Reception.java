@@ -27,9 +27,9 @@ import org.jspecify.annotations.Nullable;
  * Where one source connects to: the first connection is the main one, every further one says its
  * role.
  *
- * <p>Owns the listener, its thread and the connections, but for the fault connection, which it
- * gives away. A connection that does not say a known role in time is dropped and disturbs nobody.
- * Source: docs/protocol.md#connections.
+ * <p>Owns the listener, its thread and the connections; those of postcopy are used by others. A
+ * connection that does not say a known role in time is dropped and disturbs nobody. Source:
+ * docs/protocol.md#connections.
  */
 final class Reception implements AutoCloseable {
   private final Listener listener;
@@ -131,8 +131,9 @@ final class Reception implements AutoCloseable {
           .thenCompose(receiver -> receiver.receiveAll(connection, materializer))
           .whenComplete((received, failure) -> fail(failure));
     } else if (role == ConnectionRole.FAULT) {
-      connections.remove(connection);
       events.faultConnection(connection);
+    } else if (role == ConnectionRole.PUSH) {
+      events.pushConnection(connection);
     } else {
       connections.remove(connection);
       connection.close();

@@ -11,8 +11,11 @@ interface ReceptionEvents {
   /** A command came; it must be answered before the next one is read. */
   void inbound(Inbound event);
 
-  /** The fault connection is there; its owner closes it. */
+  /** A fault connection is there; it is closed with the reception at the latest. */
   void faultConnection(Connection connection);
+
+  /** A push connection is there; it is closed with the reception at the latest. */
+  void pushConnection(Connection connection);
 
   /** The last answer was sent, and no further command comes. */
   void ended();

@@ -54,8 +54,8 @@ public record SendOptions(
       throw new IllegalArgumentException(
           "A migration uses 1 to " + MAX_CONNECTIONS + " connections, not " + connections);
     }
-    if (connections > 1 && mode != MemoryMode.PRECOPY) {
-      throw new IllegalArgumentException("Only precopy uses more than one memory connection");
+    if (connections > 1 && mode == MemoryMode.LOCAL) {
+      throw new IllegalArgumentException("A local migration sends no memory over connections");
     }
     if (mode == MemoryMode.LOCAL && !(url instanceof MigrationUrl.Unix)) {
       throw new IllegalArgumentException(

@@ -108,14 +108,27 @@ final class SourceChannel implements AutoCloseable {
     return opened;
   }
 
-  /** Opens the connection the destination sends its page faults on. */
-  Connection faultConnection() throws IOException {
-    Connection fault = openWithRole(ConnectionRole.FAULT);
-    fault.noDelay(true);
-    // A destination that fetches nothing by itself may be silent for as long as its guest faults
-    // on nothing.
-    fault.setReadTimeout(Duration.ZERO);
-    return fault;
+  /** Opens the connections the destination sends its page faults on. */
+  List<Connection> faultConnections(int number) throws IOException {
+    List<Connection> opened = new ArrayList<>();
+    for (int i = 0; i < number; i++) {
+      Connection fault = openWithRole(ConnectionRole.FAULT);
+      fault.noDelay(true);
+      // A destination that fetches nothing by itself may be silent for as long as its guest faults
+      // on nothing.
+      fault.setReadTimeout(Duration.ZERO);
+      opened.add(fault);
+    }
+    return opened;
+  }
+
+  /** Opens the connections that pages are pushed on. */
+  List<Connection> pushConnections(int number) throws IOException {
+    List<Connection> opened = new ArrayList<>();
+    for (int i = 0; i < number; i++) {
+      opened.add(openWithRole(ConnectionRole.PUSH));
+    }
+    return opened;
   }
 
   /** Ends a call under way and closes every connection. */

@@ -3,8 +3,6 @@ package io.vmferry.actors.migration;
 import io.vmferry.actors.machine.Machine;
 import io.vmferry.actors.vm.VmSpec;
 import io.vmferry.streams.pages.DowntimeEstimate;
-import io.vmferry.streams.pages.PresentBitmap;
-import io.vmferry.streams.transfer.FaultServing;
 import io.vmferry.streams.transfer.SendProgress;
 import java.time.Duration;
 import java.util.concurrent.TimeUnit;
@@ -25,7 +23,6 @@ final class SourceFigures implements SendProgress {
   private final long startNanos = System.nanoTime();
   private final AtomicLong bytesSent = new AtomicLong();
   private final AtomicLong memorySettled = new AtomicLong();
-  private @Nullable PresentBitmap served;
   private DowntimeEstimate estimate = DowntimeEstimate.unknown();
   private int round;
   private long roundStartNanos;
@@ -47,7 +44,7 @@ final class SourceFigures implements SendProgress {
     roundStartNanos = System.nanoTime();
     firstRoundNanos = round == 1 ? roundStartNanos : firstRoundNanos;
     roundBytes = bytes;
-    bytesBeforeRound = bytesSent();
+    bytesBeforeRound = bytesSent.get();
     settledBeforeRound = memorySettled.get();
   }
 
@@ -82,18 +79,6 @@ final class SourceFigures implements SendProgress {
     bytesSent.addAndGet(wireBytes);
   }
 
-  /** Postcopy serves pages from here on; the bitmap tells which it has. */
-  void serving(PresentBitmap pages) {
-    served = pages;
-  }
-
-  private long bytesSent() {
-    PresentBitmap pages = served;
-    long fromFaults =
-        pages == null ? 0 : (pages.pages() - pages.missing()) * FaultServing.COUNTED_PAGE_BYTES;
-    return bytesSent.get() + fromFaults;
-  }
-
   Duration elapsed() {
     return Duration.ofNanos(System.nanoTime() - startNanos);
   }
@@ -126,12 +111,9 @@ final class SourceFigures implements SendProgress {
   }
 
   MigrationProgress progress(String id, String vm, MigrationPhase phase, long total, long limit) {
-    long sent = bytesSent();
+    long sent = bytesSent.get();
     boolean postcopy = phase == MigrationPhase.POSTCOPY;
-    long left =
-        postcopy
-            ? total - (sent - bytesBeforeRound)
-            : roundBytes - (memorySettled.get() - settledBeforeRound);
+    long left = (postcopy ? total : roundBytes) - (memorySettled.get() - settledBeforeRound);
     long bandwidth = bandwidth(sent);
     Long expected =
         lastDirtyBytes < 0 || postcopy
@@ -187,7 +169,7 @@ final class SourceFigures implements SendProgress {
         (resumeNanos - pauseNanos) / NANOS_PER_MILLI,
         (fullNanos - pauseNanos) / NANOS_PER_MILLI,
         round,
-        bytesSent(),
+        bytesSent.get(),
         0,
         0,
         0,

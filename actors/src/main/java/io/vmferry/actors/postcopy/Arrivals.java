@@ -2,80 +2,72 @@ package io.vmferry.actors.postcopy;
 
 import io.vmferry.kvm.Gpa;
 import io.vmferry.kvm.memory.MemoryDigest;
-import io.vmferry.streams.transfer.PageArrival;
-import java.io.IOException;
+import io.vmferry.streams.transfer.ArrivalListener;
 import java.nio.ByteBuffer;
-import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.LongAdder;
+import org.HdrHistogram.AtomicHistogram;
 import org.HdrHistogram.Histogram;
 
 /**
- * Counts pages on their way into the guest, times those that the guest waits for, and digests them
- * if that is wanted.
+ * Counts pages on their way into the guest, times the faults, and digests the pages if that is
+ * wanted.
  *
- * <p>{@link #waiting} is called by the fault reader, the rest by the one receiving thread; the
- * figures are read once that thread has ended.
+ * <p>Called by every thread that brings pages; the figures are read once those have ended.
  */
-final class Arrivals implements PageArrival {
+final class Arrivals implements ArrivalListener {
   // Three digits cost 40 KiB up to this bound, which is longer than anybody waits.
   private static final long LONGEST_MICROS = TimeUnit.MINUTES.toMicros(10);
   private static final int DIGITS = 3;
 
-  private final PageArrival installer;
   private final FillProgress progress;
+  private final long pageBytes;
   private final boolean digesting;
-  private final ConcurrentHashMap<Gpa, Long> waitingSince = new ConcurrentHashMap<>();
-  private final Histogram faultMicros = new Histogram(LONGEST_MICROS, DIGITS);
-  private long pages;
-  private long digest;
+  private final Histogram bySourceMicros = new AtomicHistogram(LONGEST_MICROS, DIGITS);
+  private final Histogram localMicros = new AtomicHistogram(LONGEST_MICROS, DIGITS);
+  private final LongAdder pages = new LongAdder();
+  private final LongAdder digest = new LongAdder();
+  private volatile long lastNanos = System.nanoTime();
 
-  Arrivals(PageArrival installer, FillProgress progress, boolean digesting) {
-    this.installer = installer;
+  Arrivals(FillProgress progress, long pageBytes, boolean digesting) {
     this.progress = progress;
+    this.pageBytes = pageBytes;
     this.digesting = digesting;
   }
 
-  /** A vCPU waits for this page from now on. */
-  void waiting(Gpa page) {
-    waitingSince.putIfAbsent(page, System.nanoTime());
-  }
-
   @Override
-  public void copy(Gpa page, long bytesAddress, ByteBuffer bytes) throws IOException {
-    installer.copy(page, bytesAddress, bytes);
-    arrived(page, bytes.remaining());
+  public void arriving(Gpa first, ByteBuffer bytes) {
     if (digesting) {
-      // The bytes as they came: the guest may have written to its page by now.
-      digest += MemoryDigest.ofPage(page.value(), bytes);
+      // Now, as the guest cannot have written to them yet.
+      digest.add(MemoryDigest.ofPage(first.value(), bytes));
     }
   }
 
   @Override
-  public void resume(Gpa page, long lengthBytes) throws IOException {
-    installer.resume(page, lengthBytes);
-    arrived(page, 0);
+  public void arrived(long count, long bytes) {
+    pages.add(count);
+    progress.received(bytes, count * pageBytes);
+    lastNanos = System.nanoTime();
   }
 
-  private void arrived(Gpa page, long bytes) {
-    pages++;
-    progress.received(bytes);
-    Long since = waitingSince.remove(page);
-    if (since != null) {
-      long micros = TimeUnit.NANOSECONDS.toMicros(System.nanoTime() - since);
+  @Override
+  public void faultServed(long nanos, boolean bySource) {
+    long micros = Math.min(TimeUnit.NANOSECONDS.toMicros(nanos), LONGEST_MICROS);
+    if (bySource) {
       progress.faultServed();
-      faultMicros.recordValue(Math.min(micros, LONGEST_MICROS));
+      bySourceMicros.recordValue(micros);
+    } else {
+      localMicros.recordValue(micros);
     }
   }
 
-  /** The figures, {@code fullAtNanos} being now. */
   FillReport report() {
     return new FillReport(
-        pages,
+        pages.sum(),
         progress.bytesReceived(),
-        faultMicros.getTotalCount(),
-        faultMicros.getValueAtPercentile(50),
-        faultMicros.getValueAtPercentile(99),
-        System.nanoTime(),
-        digest);
+        FaultTimes.of(bySourceMicros),
+        FaultTimes.of(localMicros),
+        lastNanos,
+        digest.sum());
   }
 }

@@ -2,6 +2,7 @@ package io.vmferry.actors.postcopy;
 
 import io.vmferry.kvm.Gpa;
 import io.vmferry.kvm.Hva;
+import io.vmferry.kvm.ThreadPriority;
 import io.vmferry.kvm.event.Epoll;
 import io.vmferry.kvm.event.EventFd;
 import io.vmferry.kvm.memory.GuestMemory;
@@ -23,22 +24,27 @@ final class FaultReader implements AutoCloseable {
   private static final long FAULTS = 1;
   private static final long STOP = 2;
 
+  /** Gives the guest the page of an address, or asks for it. */
+  interface FaultHandler {
+    void onFault(Gpa address, long sinceNanos) throws IOException;
+  }
+
   private final Uffd uffd;
   private final GuestMemory memory;
-  private final Consumer<Gpa> onFault;
+  private final FaultHandler onFault;
   private final Consumer<Exception> onFailure;
   private final EventFd stop;
   private final Thread thread;
 
   /**
-   * @param onFault asks for the page of an address; on this thread
+   * @param onFault called on this thread
    * @param onFailure hears why the thread ended early; on this thread
    */
   FaultReader(
       Uffd uffd,
       GuestMemory memory,
       String name,
-      Consumer<Gpa> onFault,
+      FaultHandler onFault,
       Consumer<Exception> onFailure)
       throws IOException {
     this.uffd = uffd;
@@ -55,6 +61,7 @@ final class FaultReader implements AutoCloseable {
   }
 
   private void run() {
+    boolean unused = ThreadPriority.raise();
     try (Epoll epoll = Epoll.create()) {
       epoll.add(uffd.fd(), Epoll.IN, FAULTS);
       epoll.add(stop.fd(), Epoll.IN, STOP);
@@ -68,8 +75,9 @@ final class FaultReader implements AutoCloseable {
           }
         }
         while (uffd.read(batch) > 0) {
+          long now = System.nanoTime();
           for (int i = 0; i < batch.size(); i++) {
-            onFault.accept(gpaOf(batch.address(i)));
+            onFault.onFault(gpaOf(batch.address(i)), now);
           }
         }
       }

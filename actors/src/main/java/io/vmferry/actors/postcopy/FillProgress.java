@@ -2,9 +2,10 @@ package io.vmferry.actors.postcopy;
 
 import java.util.concurrent.atomic.AtomicLong;
 
-/** How far a fill is: moved on by the thread that receives pages, read by anybody. */
+/** How far a fill is: moved on by the threads that receive pages, read by anybody. */
 public final class FillProgress {
   private final AtomicLong bytesReceived;
+  private final AtomicLong bytesPresent = new AtomicLong();
   private final AtomicLong faults = new AtomicLong();
 
   /**
@@ -21,13 +22,19 @@ public final class FillProgress {
     return bytesReceived.get();
   }
 
+  /** Guest memory that is here, pages of zeros included, which bring no bytes. */
+  public long bytesPresent() {
+    return bytesPresent.get();
+  }
+
   /** Pages that came while a vCPU waited for them. */
   public long faults() {
     return faults.get();
   }
 
-  void received(long bytes) {
+  void received(long bytes, long memoryBytes) {
     bytesReceived.addAndGet(bytes);
+    bytesPresent.addAndGet(memoryBytes);
   }
 
   void faultServed() {

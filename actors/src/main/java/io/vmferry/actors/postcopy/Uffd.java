@@ -1,13 +1,12 @@
 package io.vmferry.actors.postcopy;
 
-import io.vmferry.kvm.Gpa;
 import io.vmferry.kvm.memory.GuestMemory;
 import io.vmferry.kvm.memory.GuestRegion;
-import io.vmferry.streams.pages.GuestPages;
 import io.vmferry.streams.pages.PresentBitmap;
-import io.vmferry.streams.transfer.FaultConnection;
-import io.vmferry.streams.transfer.UffdArrival;
+import io.vmferry.streams.transfer.ArrivingPages;
+import io.vmferry.streams.transfer.PostcopyFill;
 import io.vmferry.streams.transport.Connection;
+import io.vmferry.streams.wire.Extensions;
 import java.io.IOException;
 import java.util.EnumSet;
 import java.util.Set;
@@ -16,13 +15,14 @@ import org.apache.pekko.actor.typed.Behavior;
 import org.apache.pekko.actor.typed.PostStop;
 import org.apache.pekko.actor.typed.javadsl.ActorContext;
 import org.apache.pekko.actor.typed.javadsl.Behaviors;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The destination's page faults: registers userfaultfd on every region, forwards each fault to the
- * source as a page request, and fetches the rest in the background until the guest is whole.
+ * source as a page request, and has the rest fetched or pushed until the guest is whole.
  *
- * <p>Owns the descriptor, the thread that reads it and the one that receives pages; neither pages
- * nor faults pass a mailbox. States: filling, then either ended or broken. A broken one keeps the
+ * <p>Owns the descriptor, the thread that reads it and those that receive pages; neither pages nor
+ * faults pass a mailbox. States: filling, then either ended or broken. A broken one keeps the
  * descriptor open until it is stopped: closing it would let the guest read zeros where pages are
  * missing.
  */
@@ -30,7 +30,13 @@ public final class Uffd {
   /** What it is told. */
   public sealed interface Command {}
 
-  record Finished(@org.jspecify.annotations.Nullable Throwable failure) implements Command {}
+  /** One more fault connection, behind its role header. */
+  public record AddFaults(Connection connection) implements Command {}
+
+  /** A push connection, behind its role header. */
+  public record AddPush(Connection connection) implements Command {}
+
+  record Finished(@Nullable Throwable failure) implements Command {}
 
   /** What its owner hears: Registered, then Filled or Broken; or Broken alone. */
   public sealed interface Event {}
@@ -47,7 +53,8 @@ public final class Uffd {
   private final ActorContext<Command> context;
   private final io.vmferry.kvm.uffd.Uffd uffd;
   private final GuestMemory memory;
-  private final FaultConnection connection;
+  private final ArrivingPages arriving;
+  private final PostcopyFill fill;
   private final FaultReader reader;
   private final Arrivals arrivals;
   private final ActorRef<Event> owner;
@@ -56,7 +63,7 @@ public final class Uffd {
       ActorContext<Command> context,
       io.vmferry.kvm.uffd.Uffd uffd,
       GuestMemory memory,
-      Connection source,
+      Extensions agreed,
       FillProgress progress,
       boolean digesting,
       ActorRef<Event> owner)
@@ -65,20 +72,19 @@ public final class Uffd {
     this.uffd = uffd;
     this.memory = memory;
     this.owner = owner;
-    this.arrivals = new Arrivals(new UffdArrival(memory, uffd), progress, digesting);
-    GuestPages pages = GuestPages.of(memory);
-    PresentBitmap present = new PresentBitmap(pages.count());
-    this.connection =
-        new FaultConnection(
-            source, pages, present, arrivals, FaultConnection.defaultWindow(pages.pageBytes()));
-    long pageMask = -pages.pageBytes();
+    long pageBytes = memory.pageSize().bytes();
+    this.arrivals = new Arrivals(progress, pageBytes, digesting);
+    String name = context.getSelf().path().parent().name();
     ActorRef<Command> self = context.getSelf();
+    PresentBitmap none = new PresentBitmap(memory.sizeBytes() / pageBytes);
+    this.arriving = new ArrivingPages(memory, uffd, none, arrivals);
+    this.fill = new PostcopyFill(memory, arriving, agreed, name);
     this.reader =
         new FaultReader(
             uffd,
             memory,
-            "uffd-" + context.getSelf().path().parent().name(),
-            address -> onFault(new Gpa(address.value() & pageMask)),
+            "uffd-" + name,
+            fill::onFault,
             failure -> self.tell(new Finished(failure)));
   }
 
@@ -87,6 +93,7 @@ public final class Uffd {
    *
    * @param memory regions of which no page has been touched
    * @param source the fault connection, behind its role header; closed when this actor ends
+   * @param agreed the migration's extensions
    * @param progress moved on with every page
    * @param digesting whether to add up the digests of the pages as they come
    * @param owner hears the events
@@ -94,6 +101,7 @@ public final class Uffd {
   public static Behavior<Command> create(
       GuestMemory memory,
       Connection source,
+      Extensions agreed,
       FillProgress progress,
       boolean digesting,
       ActorRef<Event> owner) {
@@ -105,7 +113,7 @@ public final class Uffd {
             for (GuestRegion region : memory.regions()) {
               uffd.register(region.mapping().hva(), region.sizeBytes(), modes());
             }
-            return new Uffd(context, uffd, memory, source, progress, digesting, owner).fill();
+            return new Uffd(context, uffd, memory, agreed, progress, digesting, owner).fill(source);
           } catch (IOException e) {
             if (uffd != null) {
               uffd.close();
@@ -118,46 +126,58 @@ public final class Uffd {
   }
 
   private static Set<io.vmferry.kvm.uffd.Uffd.Mode> modes() {
-    return EnumSet.of(io.vmferry.kvm.uffd.Uffd.Mode.MISSING);
+    return EnumSet.of(io.vmferry.kvm.uffd.Uffd.Mode.MISSING, io.vmferry.kvm.uffd.Uffd.Mode.MINOR);
   }
 
-  private Behavior<Command> fill() throws IOException {
-    reader.start();
+  private Behavior<Command> fill(Connection source) {
     ActorRef<Command> self = context.getSelf();
-    connection
-        .start("pages-" + context.getSelf().path().parent().name(), true)
-        .whenComplete((done, failure) -> self.tell(new Finished(failure)));
+    fill.finished().whenComplete((done, failure) -> self.tell(new Finished(failure)));
+    fill.addFaults(source);
+    reader.start();
     owner.tell(new Registered());
     return Behaviors.receive(Command.class)
+        .onMessage(AddFaults.class, this::onAddFaults)
+        .onMessage(AddPush.class, this::onAddPush)
         .onMessage(Finished.class, this::onFinished)
         .onSignal(PostStop.class, s -> release())
         .build();
   }
 
-  private void onFault(Gpa page) {
-    arrivals.waiting(page);
-    connection.demand(page);
+  private Behavior<Command> onAddFaults(AddFaults add) {
+    fill.addFaults(add.connection());
+    return Behaviors.same();
+  }
+
+  private Behavior<Command> onAddPush(AddPush add) {
+    fill.addPush(add.connection());
+    return Behaviors.same();
   }
 
   private Behavior<Command> onFinished(Finished finished) {
     Throwable failure = finished.failure();
     if (failure == null) {
-      owner.tell(new Filled(arrivals.report()));
+      FillReport report = arrivals.report();
+      context.getLog().info("Every page is here: {}", report);
+      owner.tell(new Filled(report));
       return Behaviors.stopped();
     }
     context.getLog().error("No more pages come", failure);
-    connection.close();
+    fill.close();
     owner.tell(new Broken(failure));
     return Behaviors.receive(Command.class)
+        .onMessage(AddFaults.class, this::onAddFaults)
+        .onMessage(AddPush.class, this::onAddPush)
         .onMessage(Finished.class, m -> Behaviors.same())
         .onSignal(PostStop.class, s -> release())
         .build();
   }
 
   private Behavior<Command> release() {
-    connection.close();
+    fill.close();
     try {
       reader.close();
+      // Nobody touches the second mapping any more.
+      arriving.close();
       for (GuestRegion region : memory.regions()) {
         uffd.unregister(region.mapping().hva(), region.sizeBytes());
       }

@@ -101,6 +101,35 @@ class MigrationMatrixIT {
     nodes.delete("wide");
   }
 
+  @ParameterizedTest(name = "{0} connections, extensions {1}")
+  @CsvSource({"1, false", "4, true"})
+  void postcopyWithoutExtensionsAndOverSeveralConnections(int connections, boolean extensions)
+      throws Exception {
+    nodes.boot("filled", 2);
+    MigrationView receiving = nodes.receive("postcopy");
+
+    MigrationView departure =
+        nodes.departure(
+            nodes.send(
+                "filled",
+                new SendMigrationRequest(
+                    receiving.url(),
+                    "postcopy",
+                    connections,
+                    300,
+                    60,
+                    "ignore",
+                    0,
+                    true,
+                    extensions,
+                    null,
+                    null)));
+
+    TwoNodes.assertMoved(departure, nodes.arrival(receiving));
+    nodes.assertRunsOn(nodes.destination(), "filled");
+    nodes.delete("filled");
+  }
+
   @Test
   void aGuestGoesBackAndForthTwentyTimes() throws Exception {
     nodes.boot("shuttle", 2);

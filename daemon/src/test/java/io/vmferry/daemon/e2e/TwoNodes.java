@@ -137,7 +137,13 @@ final class TwoNodes implements AutoCloseable {
 
   /** Without compression: {@link WireProxy} reads the memory that passes. */
   static SendMigrationRequest options(String url, String mode) {
-    return new SendMigrationRequest(url, mode, 1, 300, 60, "ignore", 0, true, null, "off", null);
+    return options(url, mode, true);
+  }
+
+  /** The same with the base protocol only, or with the other extensions that this build knows. */
+  static SendMigrationRequest options(String url, String mode, boolean extensions) {
+    return new SendMigrationRequest(
+        url, mode, 1, 300, 60, "ignore", 0, true, extensions, "off", null);
   }
 
   /** The source's ending. */

@@ -33,7 +33,7 @@ final class WireProxy implements AutoCloseable {
   enum Action {
     /** The frame and what follows on its connection wait for {@link #release}. */
     HOLD,
-    /** Every connection is closed instead; for a page, only the one it comes on. */
+    /** Every connection is closed instead; for a page of postcopy, only the one it comes on. */
     CUT,
     /** The frame goes on; every connection is closed in place of its answer. */
     LOSE_ANSWER,
@@ -61,6 +61,9 @@ final class WireProxy implements AutoCloseable {
 
   private static final int BUFFER_BYTES = 1 << 20;
   private static final int PAGE_FAULT_ROLE = 2;
+  private static final int PUSH_ROLE = 3;
+  // Among the pages asked for: the end of the fault connection, whose answer has no page.
+  private static final long END = -1;
 
   private final ServerSocket server;
   private final InetSocketAddress target;
@@ -188,6 +191,7 @@ final class WireProxy implements AutoCloseable {
     private final Queue<Long> asked = new ConcurrentLinkedQueue<>();
     private final byte[] buffer = new byte[BUFFER_BYTES];
     private volatile boolean answerIsLost;
+    private boolean bringsPages;
 
     Link(Socket source, Socket destination, boolean main) {
       this.source = source;
@@ -205,6 +209,7 @@ final class WireProxy implements AutoCloseable {
         if (!main) {
           byte[] role = exactly(in, WireFormat.ROLE_BYTES);
           fault = role[0] == PAGE_FAULT_ROLE;
+          bringsPages = fault || role[0] == PUSH_ROLE;
           out.write(role);
         }
         if (fault) {
@@ -258,7 +263,7 @@ final class WireProxy implements AutoCloseable {
           released.await();
         }
         case CUT -> {
-          if (command == Command.PAGE_FAULT) {
+          if (bringsPages) {
             source.close();
             destination.close();
           } else {
@@ -308,10 +313,15 @@ final class WireProxy implements AutoCloseable {
         InputStream in = destination.getInputStream();
         OutputStream out = source.getOutputStream();
         while (true) {
-          byte[] request = exactly(in, WireFormat.REQUEST_BYTES + WireFormat.RANGE_BYTES);
-          asked.add(
-              ByteBuffer.wrap(request).order(WireFormat.ORDER).getLong(WireFormat.REQUEST_BYTES));
-          out.write(request);
+          byte[] header = exactly(in, WireFormat.REQUEST_BYTES);
+          if (ByteBuffer.wrap(header).order(WireFormat.ORDER).getLong(8) == 0) {
+            asked.add(END);
+            out.write(header);
+          } else {
+            byte[] page = exactly(in, WireFormat.RANGE_BYTES);
+            asked.add(ByteBuffer.wrap(page).order(WireFormat.ORDER).getLong());
+            out.write(ByteBuffer.allocate(32).put(header).put(page).array());
+          }
         }
       }
     }
@@ -322,11 +332,14 @@ final class WireProxy implements AutoCloseable {
       while (true) {
         byte[] answer = exactly(in, WireFormat.RESPONSE_BYTES);
         long length = ByteBuffer.wrap(answer).order(WireFormat.ORDER).getLong(8);
-        if (!passes(Command.PAGE_FAULT)) {
+        long page = asked.remove();
+        if (!passes(page == END ? Command.FILLED : Command.PAGE_FAULT)) {
           return;
         }
         out.write(answer);
-        copyRange(in, out, asked.remove(), length);
+        if (page != END) {
+          copyRange(in, out, page, length);
+        }
       }
     }
 

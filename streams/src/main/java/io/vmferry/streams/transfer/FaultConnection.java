@@ -1,34 +1,36 @@
 package io.vmferry.streams.transfer;
 
 import io.vmferry.kvm.Gpa;
-import io.vmferry.kvm.memory.Mapping;
-import io.vmferry.streams.pages.GuestPages;
+import io.vmferry.kvm.ThreadPriority;
+import io.vmferry.kvm.memory.DirectBuffers;
 import io.vmferry.streams.pages.PresentBitmap;
 import io.vmferry.streams.transport.Connection;
-import io.vmferry.streams.wire.MemoryRange;
+import io.vmferry.streams.wire.MemoryRangeTable;
 import io.vmferry.streams.wire.ProtocolException;
 import io.vmferry.streams.wire.Request;
 import io.vmferry.streams.wire.Response;
 import io.vmferry.streams.wire.WireFormat;
 import io.vmferry.streams.wire.WireLimits;
+import java.io.EOFException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
-import java.util.ArrayDeque;
 import java.util.ArrayList;
-import java.util.Deque;
 import java.util.List;
+import java.util.Queue;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
-import java.util.concurrent.locks.ReentrantLock;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The destination's end of a fault connection: asks for pages and installs what comes.
+ * The destination's end of a fault connection: asks for pages and takes what comes.
  *
  * <p>A page that the guest waits for is requested at once, by the thread that read the fault. The
- * rest is fetched in the background, at most {@code window} requests at a time, so that a demanded
- * page never waits behind more than a window; background requests follow the last demanded page, as
- * guests walk through memory. A page is asked for once.
+ * rest is fetched in the background, as many requests at a time as {@link RequestWindow} allows, so
+ * that a demanded page never waits long behind them; background requests follow the last demanded
+ * page, as guests walk through memory. A page is asked for once.
  *
  * <pre>
  * demand(gpa), any thread --- write ---&gt;  source
@@ -36,74 +38,84 @@ import org.jspecify.annotations.Nullable;
  *                         --- write ---&gt;  background requests as the window empties
  * </pre>
  *
- * <p>One thread receives, dedicated and outside any pool: this is the latency path. The requests in
- * flight are too few to fill a socket buffer, so writing from the receiving thread cannot deadlock.
+ * <p>One thread receives, dedicated and outside any pool: this is the latency path. No thread waits
+ * for another to send: who finds somebody sending leaves its request, and that one sends it too.
+ * The requests in flight are too few to fill a socket buffer, so writing from the receiving thread
+ * cannot deadlock.
  */
 public final class FaultConnection implements AutoCloseable {
   private static final int REQUEST_BYTES = WireFormat.REQUEST_BYTES + WireFormat.RANGE_BYTES;
+  private static final ByteBuffer HEADER = header();
 
-  /** The largest window: its requests fit the smallest socket buffer. */
-  public static final int MAX_WINDOW = 128;
-
-  private static final long WINDOW_BYTES = 128 << 10;
-  private static final int MIN_WINDOW = 2;
+  // Stays in the cache, and holds enough answers that a call costs little for each.
+  private static final int HOT_BYTES = 256 << 10;
+  // Larger pages are read to where they belong; only their headers come through the buffer.
+  private static final int SMALL_PAGE_BYTES = 64 << 10;
+  private static final int CALL_BYTES = 1 << 20;
+  // In InFlight: not a page, but the request that ends the connection.
+  private static final long END = -1;
 
   private final Connection connection;
-  private final GuestPages pages;
-  private final PresentBitmap present;
-  private final PageArrival arrival;
-  private final int window;
+  private final ArrivingPages arriving;
+  private final RequestWindow window;
+  private final boolean explicitEnd;
+  private final int pageBytes;
   private final CompletableFuture<Void> finished = new CompletableFuture<>();
-  private final ByteBuffer answer = ByteBuffer.allocateDirect(WireFormat.RESPONSE_BYTES);
 
-  // Guards writing, and keeps the order of inFlight that of the requests on the wire.
-  private final ReentrantLock sending = new ReentrantLock();
-  private final ByteBuffer requests;
+  // The receiving thread's.
+  private final ByteBuffer hot;
+  private final long hotAddress;
+  private long runFirst;
+  private long runCount;
+  private boolean ended;
+  private @Nullable Thread receiver;
+
   private final PresentBitmap requested;
-  private final Deque<Asked> inFlight = new ArrayDeque<>();
-  private int backgroundInFlight;
-  private long cursor;
-  private boolean fillsInBackground;
-  private volatile @Nullable IOException sendFailure;
-
-  private record Asked(long page, boolean demanded) {}
+  private final Queue<Long> demands = new ConcurrentLinkedQueue<>();
+  private final InFlight inFlight = new InFlight();
+  private final AtomicInteger backgroundInFlight = new AtomicInteger();
+  private final AtomicBoolean sending = new AtomicBoolean();
+  private final ByteBuffer requests; // of who is sending
+  private volatile long cursor;
+  private volatile boolean fillsInBackground;
+  private volatile boolean refillWanted;
+  private volatile boolean endWanted;
+  private volatile @Nullable IOException failure;
 
   /**
    * Prepares the connection; {@link #start} starts it.
    *
    * @param connection behind its role header
-   * @param pages the destination's pages, of the size that faults have
-   * @param present the pages that are there; set here as pages are installed
-   * @param arrival installs the pages
-   * @param window background requests in flight, 1 to {@link #MAX_WINDOW}
+   * @param arriving where the pages go
+   * @param explicitEnd whether the source is told when every page is present ({@link #end}, needs
+   *     the extension PUSH); false closes the connection then, which is how a v0 source is told
    */
-  public FaultConnection(
-      Connection connection,
-      GuestPages pages,
-      PresentBitmap present,
-      PageArrival arrival,
-      int window) {
-    if (window < 1 || window > MAX_WINDOW) {
-      throw new IllegalArgumentException("window " + window + " is not 1 to " + MAX_WINDOW);
-    }
-    if (present.pages() != pages.count()) {
-      throw new IllegalArgumentException("bitmap of another guest: " + present.pages() + " pages");
-    }
-    this.connection = connection;
-    this.pages = pages;
-    this.present = present;
-    this.arrival = arrival;
-    this.window = window;
-    this.requested = present.copy();
-    this.requests = ByteBuffer.allocateDirect(window * REQUEST_BYTES);
+  public FaultConnection(Connection connection, ArrivingPages arriving, boolean explicitEnd) {
+    this(connection, arriving, explicitEnd, new RequestWindow(arriving.pages().pageBytes()));
   }
 
-  /**
-   * A window for pages of that size: enough in flight to hide a short round trip, little enough
-   * that a demanded page behind it is not late.
-   */
-  public static int defaultWindow(long pageBytes) {
-    return (int) Math.max(MIN_WINDOW, WINDOW_BYTES / pageBytes);
+  FaultConnection(
+      Connection connection, ArrivingPages arriving, boolean explicitEnd, RequestWindow window) {
+    this.connection = connection;
+    this.arriving = arriving;
+    this.explicitEnd = explicitEnd;
+    this.window = window;
+    this.pageBytes = Math.toIntExact(arriving.pages().pageBytes());
+    this.requested = arriving.present().copy();
+    this.requests = ByteBuffer.allocateDirect(RequestWindow.MAX_REQUESTS * REQUEST_BYTES);
+    this.requests.order(WireFormat.ORDER);
+    this.hot = DirectBuffers.allocate(isSmall() ? HOT_BYTES : WireFormat.RESPONSE_BYTES).limit(0);
+    this.hotAddress = DirectBuffers.address(hot.duplicate().clear());
+  }
+
+  private static ByteBuffer header() {
+    ByteBuffer header = ByteBuffer.allocate(WireFormat.REQUEST_BYTES);
+    Request.pageFault().encode(header);
+    return header.flip().asReadOnlyBuffer();
+  }
+
+  private boolean isSmall() {
+    return pageBytes <= SMALL_PAGE_BYTES;
   }
 
   /**
@@ -115,17 +127,18 @@ public final class FaultConnection implements AutoCloseable {
    */
   public CompletionStage<Void> start(String threadName, boolean inBackground) {
     fillInBackground(inBackground);
-    Thread receiver = new Thread(this::receive, threadName);
-    receiver.setDaemon(true);
-    receiver.start();
+    Thread thread = new Thread(this::receive, threadName);
+    thread.setDaemon(true);
+    receiver = thread;
+    thread.start();
     return finished();
   }
 
   /**
-   * Completes when every page is present; the connection is closed then, which tells the source.
-   * Fails with {@link ProtocolException} if the source refuses a page or breaks the protocol, and
-   * with another {@link IOException} if the connection fails or a page cannot be installed: the
-   * pages in {@code present} are good, and the rest can be fetched over another connection.
+   * Completes when every page is present and the source knows; the connection is closed then. Fails
+   * with {@link ProtocolException} if the source refuses a page or breaks the protocol, and with
+   * another {@link IOException} if the connection fails or a page cannot be installed: the pages
+   * that are present are good, and the rest can be fetched over another connection.
    */
   public CompletionStage<Void> finished() {
     return finished.minimalCompletionStage();
@@ -139,147 +152,244 @@ public final class FaultConnection implements AutoCloseable {
    * @throws IllegalArgumentException if the address is outside the guest's memory
    */
   public boolean demand(Gpa address) {
-    long page = pages.indexOf(address.value());
-    if (page == GuestPages.OUTSIDE) {
-      throw new IllegalArgumentException("fault at " + address + " outside the guest's memory");
+    long page = arriving.pageAt(address);
+    cursor = page + 1;
+    if (isOver() || arriving.isClaimed(page) || !requested.set(page)) {
+      return false;
     }
-    sending.lock();
+    demands.add(page);
+    flush();
     try {
-      cursor = page + 1;
-      if (finished.isDone() || !requested.set(page)) {
-        return false;
-      }
-      requests.clear();
-      add(page, true);
-      connection.writeFully(requests.flip());
-      return true;
+      arriving.prepare(page);
     } catch (IOException e) {
       breakOff(e);
-      return false;
-    } finally {
-      sending.unlock();
     }
+    return true;
   }
 
   /** Turns fetching in the background on or off; what is in flight still arrives. */
   public void fillInBackground(boolean on) {
-    sending.lock();
-    try {
-      fillsInBackground = on;
-      refill();
-    } catch (IOException e) {
-      breakOff(e);
-    } finally {
-      sending.unlock();
-    }
+    fillsInBackground = on;
+    refill();
+  }
+
+  /**
+   * Tells the source that every page is present; it answers behind what it was asked for before.
+   * Once, any thread.
+   */
+  void end() {
+    endWanted = true;
+    flush();
   }
 
   /** Demanded pages that were asked for and have not come: what another connection asks first. */
   public List<Gpa> unanswered() {
-    sending.lock();
-    try {
-      List<Gpa> waiting = new ArrayList<>();
-      for (Asked asked : inFlight) {
-        if (asked.demanded()) {
-          waiting.add(pages.gpaOf(asked.page()));
-        }
-      }
-      return waiting;
-    } finally {
-      sending.unlock();
-    }
+    List<Gpa> pages = new ArrayList<>();
+    inFlight.eachDemanded(page -> pages.add(arriving.pages().gpaOf(page)));
+    demands.forEach(page -> pages.add(arriving.pages().gpaOf(page)));
+    return pages;
   }
 
+  // Receiving.
+
   private void receive() {
-    try (Mapping landing = Mapping.anonymous(pages.pageBytes())) {
-      while (!present.isComplete()) {
-        receiveOne(landing);
-        sending.lock();
-        try {
-          refill();
-        } finally {
-          sending.unlock();
-        }
+    if (explicitEnd) {
+      boolean unused = ThreadPriority.raise(); // demanded pages only, a vCPU waits for each
+    }
+    try {
+      while (!ended && (explicitEnd || !arriving.isComplete())) {
+        readMore();
+        takeAnswers();
+        refill();
       }
       connection.close();
       finished.complete(null);
     } catch (IOException | RuntimeException e) {
       connection.close();
-      Exception first = sendFailure;
+      Exception first = failure;
       finished.completeExceptionally(first != null ? first : e);
     }
   }
 
-  private void receiveOne(Mapping landing) throws IOException {
-    long offset = connection.bytesRead();
-    if (!connection.readFullyOrEof(answer.clear())) {
+  private void readMore() throws IOException {
+    int before = hot.remaining();
+    hot.compact();
+    int read = connection.read(hot);
+    hot.flip();
+    if (read < 0 && before > 0) {
+      throw new EOFException(
+          connection.describe() + ": the peer closed the connection inside an answer");
+    } else if (read < 0) {
       throw new ProtocolException(
-              "the " + present.missing() + " pages still missing", "the end of the connection")
-          .atOffset(offset);
+              "the " + arriving.present().missing() + " pages still missing",
+              "the end of the connection")
+          .atOffset(connection.bytesRead());
     }
-    Gpa page;
-    Asked asked;
-    Response response;
+  }
+
+  private void takeAnswers() throws IOException {
+    while (hot.remaining() >= WireFormat.RESPONSE_BYTES) {
+      int start = hot.position();
+      Response response = decode();
+      if (isSmall() && hot.remaining() < response.length()) {
+        hot.position(start);
+        break;
+      }
+      take(response);
+      inFlight.take();
+    }
+    endRun();
+  }
+
+  private Response decode() throws ProtocolException {
+    long offset = connection.bytesRead() - hot.remaining();
     try {
-      response = Response.decode(answer.flip());
-      WireLimits.checkPageAnswer(response, pages.pageBytes());
-      asked = nextAsked();
-      if (asked == null) {
+      Response response = Response.decode(hot);
+      if (inFlight.isEmpty()) {
         throw new ProtocolException("nothing, as no page was asked for", response.toString());
       }
-      page = pages.gpaOf(asked.page());
+      boolean isEnd = inFlight.page() == END;
+      WireLimits.checkPageAnswer(response, isEnd ? 0 : pageBytes);
       if (!response.isOk()) {
-        throw new ProtocolException("the page at " + page, "status " + response.status());
+        throw new ProtocolException(
+            isEnd ? "ok to the end" : "the page at " + arriving.pages().gpaOf(inFlight.page()),
+            "status " + response.status());
       }
+      return response;
     } catch (ProtocolException e) {
       throw e.atOffset(offset);
     }
-    if (response.length() == 0) {
-      arrival.resume(page, pages.pageBytes());
-    } else {
-      ByteBuffer bytes = landing.slice(0, (int) pages.pageBytes());
-      connection.readFully(bytes);
-      arrival.copy(page, landing.address(), bytes.flip());
-    }
-    present.set(asked.page());
-    arrived();
   }
 
-  /** The request that this answer is for. It stays in flight until its page is installed. */
-  private @Nullable Asked nextAsked() {
-    sending.lock();
-    try {
-      return inFlight.peekFirst();
-    } finally {
-      sending.unlock();
-    }
-  }
-
-  private void arrived() {
-    sending.lock();
-    try {
-      if (!inFlight.removeFirst().demanded()) {
-        backgroundInFlight--;
-      }
-    } finally {
-      sending.unlock();
-    }
-  }
-
-  /** Sends background requests once half of the window is free: fewer, larger writes. */
-  private void refill() throws IOException {
-    if (!fillsInBackground || finished.isDone() || backgroundInFlight > window / 2) {
+  private void take(Response response) throws IOException {
+    long page = inFlight.page();
+    if (page == END) {
+      ended = true;
       return;
     }
+    if (response.length() == 0) {
+      endRun();
+      if (arriving.claim(page, 1) == 1) {
+        arriving.arrivedWithoutBytes(page, 1);
+      }
+    } else if (isSmall()) {
+      takeSmall(page);
+    } else {
+      takeLarge(page);
+    }
+    if (inFlight.sentNanos() != 0) {
+      window.answered(System.nanoTime() - inFlight.sentNanos());
+    }
+    if (inFlight.isDemanded()) {
+      endRun(); // the guest waits for it
+    } else {
+      backgroundInFlight.decrementAndGet();
+    }
+  }
+
+  private void takeSmall(long page) throws IOException {
+    if (arriving.claim(page, 1) == 1) {
+      arriving.write(page, hotAddress + hot.position(), pageBytes);
+      if (page != runFirst + runCount || arriving.pages().offsetOf(page) == 0) {
+        endRun();
+        runFirst = page;
+      }
+      runCount++;
+    }
+    hot.position(hot.position() + pageBytes);
+  }
+
+  /** Pages in the file that are not announced yet, as one. */
+  private void endRun() throws IOException {
+    if (runCount > 0) {
+      long count = runCount;
+      runCount = 0;
+      arriving.arrived(runFirst, count);
+      runFirst += count;
+    }
+  }
+
+  private void takeLarge(long page) throws IOException {
+    boolean mine = arriving.claim(page, 1) == 1;
+    ByteBuffer dropped = mine ? null : ByteBuffer.allocateDirect(CALL_BYTES);
+    for (long done = 0; done < pageBytes; done += CALL_BYTES) {
+      int call = (int) Math.min(CALL_BYTES, pageBytes - done);
+      connection.readFully(
+          dropped == null ? arriving.target(page, done, call) : dropped.clear().limit(call));
+    }
+    if (mine) {
+      arriving.arrived(page, 1);
+    }
+  }
+
+  // Sending. One thread at a time, whichever comes; the others leave their work to it.
+
+  /** Asks for more once half of the window is free: fewer, larger writes. */
+  private void refill() {
+    if (fillsInBackground && backgroundInFlight.get() <= window.size() / 2) {
+      refillWanted = true;
+    }
+    flush();
+  }
+
+  private void flush() {
+    while (hasToSend() && sending.compareAndSet(false, true)) {
+      try {
+        send();
+      } catch (IOException e) {
+        breakOff(e);
+      } finally {
+        sending.set(false);
+      }
+    }
+  }
+
+  private boolean hasToSend() {
+    return !isOver() && (refillWanted || endWanted || (!demands.isEmpty() && inFlight.room() > 0));
+  }
+
+  private boolean isOver() {
+    return failure != null || finished.isDone();
+  }
+
+  private void send() throws IOException {
     requests.clear();
-    while (backgroundInFlight < window) {
+    while (requests.hasRemaining() && inFlight.room() > 0) {
+      Long page = demands.poll();
+      if (page == null) {
+        break;
+      }
+      add(page, true);
+    }
+    if (requests.position() > 0) {
+      connection.writeFully(requests.flip());
+    }
+    if (refillWanted) {
+      refillWanted = false;
+      sendInBackground();
+    }
+    if (endWanted) {
+      endWanted = false;
+      inFlight.add(END, false, 0);
+      requests.clear();
+      Request.filled().encode(requests);
+      connection.writeFully(requests.flip());
+    }
+  }
+
+  private void sendInBackground() throws IOException {
+    requests.clear();
+    while (backgroundInFlight.get() < window.size()
+        && inFlight.room() > 0
+        && requests.hasRemaining()) {
       long page = nextInBackground();
       if (page < 0) {
         break;
       }
-      requested.set(page);
-      backgroundInFlight++;
-      add(page, false);
+      if (requested.set(page)) {
+        backgroundInFlight.incrementAndGet();
+        add(page, false);
+      }
     }
     if (requests.position() > 0) {
       connection.writeFully(requests.flip());
@@ -287,8 +397,9 @@ public final class FaultConnection implements AutoCloseable {
   }
 
   private long nextInBackground() {
-    long page = requested.nextClear(cursor);
-    if (page < 0 && cursor > 0) {
+    long from = Math.min(cursor, requested.pages());
+    long page = requested.nextClear(from);
+    if (page < 0 && from > 0) {
       page = requested.nextClear(0);
     }
     cursor = page + 1;
@@ -296,15 +407,16 @@ public final class FaultConnection implements AutoCloseable {
   }
 
   private void add(long page, boolean demanded) {
-    inFlight.addLast(new Asked(page, demanded));
-    Request.pageFault().encode(requests);
-    new MemoryRange(pages.gpaOf(page).value(), pages.pageBytes()).encode(requests);
+    // The first of a write stands for all of them.
+    inFlight.add(page, demanded, requests.position() == 0 ? System.nanoTime() : 0);
+    requests.put(HEADER.duplicate());
+    MemoryRangeTable.append(arriving.pages().gpaOf(page).value(), pageBytes, requests);
   }
 
   /** Leaves it to the receiving thread, which the close ends, to report the failure. */
   private void breakOff(IOException cause) {
-    if (sendFailure == null) {
-      sendFailure = cause;
+    if (failure == null) {
+      failure = cause;
     }
     connection.close();
   }
@@ -313,5 +425,13 @@ public final class FaultConnection implements AutoCloseable {
   @Override
   public void close() {
     connection.close();
+  }
+
+  /** Waits until the receiving thread has ended; it does soon after {@link #close}. */
+  public void join() throws InterruptedException {
+    Thread thread = receiver;
+    if (thread != null) {
+      thread.join();
+    }
   }
 }

@@ -1,54 +1,74 @@
 package io.vmferry.streams.transfer;
 
 import io.vmferry.kvm.Gpa;
+import io.vmferry.kvm.ThreadPriority;
 import io.vmferry.kvm.memory.GuestMemory;
 import io.vmferry.streams.pages.GuestPages;
 import io.vmferry.streams.pages.PresentBitmap;
 import io.vmferry.streams.transport.Connection;
 import io.vmferry.streams.wire.Command;
+import io.vmferry.streams.wire.Extension;
+import io.vmferry.streams.wire.Extensions;
 import io.vmferry.streams.wire.MemoryRange;
 import io.vmferry.streams.wire.ProtocolException;
 import io.vmferry.streams.wire.Request;
 import io.vmferry.streams.wire.Response;
 import io.vmferry.streams.wire.WireFormat;
 import io.vmferry.streams.wire.WireLimits;
+import java.io.EOFException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.function.LongConsumer;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The source's end of a fault connection: answers each page fault from the memory of the guest,
- * which is paused for good, so the bytes do not change while they are sent.
+ * which is paused for good, so the bytes do not change while they are sent. Requests that came
+ * together are answered in one write.
  *
  * <p>A v0 destination only closes the connection at the end, and a dying one closes it too. So the
  * pages served are counted, each once: the end is believed when no page is missing
- * (docs/protocol.md known faults 2 and 3).
+ * (docs/protocol.md known faults 2 and 3). Where PUSH was agreed the destination says that it has
+ * every page, and an end without that is never believed.
  *
- * <p>{@link #run} blocks its thread, which must be one of its own: this is the latency path. After
- * a broken connection a new instance with the same bitmap goes on.
+ * <p>{@link #run} blocks its thread, which must be one of its own and is raised where only demands
+ * come: this is the latency path. After a broken connection a new instance with the same bitmap
+ * goes on.
  */
 public final class FaultServing {
   /** The unit of counting, in bytes: a destination may ask in larger pages than the source has. */
   public static final long COUNTED_PAGE_BYTES = 4096;
 
   private static final int CALL_BYTES = 1 << 20;
+  // Requests of one read. A window's worth; the rest comes with the next read.
+  private static final int REQUESTS_BYTES = 8 << 10;
+  // Answers of one write: few enough that the destination does not wait for the last to be made.
+  private static final int BATCH_BYTES = 256 << 10;
+  private static final int BATCH_ANSWERS = BATCH_BYTES / (int) COUNTED_PAGE_BYTES;
 
   private final Connection connection;
   private final GuestMemory memory;
   private final GuestPages pages;
   private final PresentBitmap served;
+  private final Extensions agreed;
+  private final @Nullable PushOrder order;
   private final LongConsumer progress;
-  private final ByteBuffer request =
-      ByteBuffer.allocateDirect(WireFormat.REQUEST_BYTES + WireFormat.RANGE_BYTES);
-  private final ByteBuffer answer = ByteBuffer.allocateDirect(WireFormat.RESPONSE_BYTES);
+  private final ByteBuffer requests = ByteBuffer.allocateDirect(REQUESTS_BYTES).limit(0);
+  private final ByteBuffer headers =
+      ByteBuffer.allocateDirect(BATCH_ANSWERS * WireFormat.RESPONSE_BYTES);
+  private final List<ByteBuffer> batch = new ArrayList<>();
+  private final List<MemoryRange> answered = new ArrayList<>();
+  private boolean filled;
 
   /**
-   * Serves a connection without telling how many bytes went.
+   * Serves a connection of the base protocol without telling how many bytes went.
    *
-   * @see #FaultServing(Connection, GuestMemory, PresentBitmap, LongConsumer)
+   * @see #FaultServing(Connection, GuestMemory, PresentBitmap, Extensions, PushOrder, LongConsumer)
    */
   public FaultServing(Connection connection, GuestMemory memory, PresentBitmap served) {
-    this(connection, memory, served, bytes -> {});
+    this(connection, memory, served, Extensions.NONE, null, bytes -> {});
   }
 
   /**
@@ -58,15 +78,24 @@ public final class FaultServing {
    * @param memory memory of a guest that no longer runs here, no page missing
    * @param served from {@link #servedPages}; may be read by others while this runs: its count is
    *     the number of 4 KiB pages served, each counted once
+   * @param agreed the migration's extensions
+   * @param order told of every request, so that what is pushed follows; null if nothing is
    * @param progress told the bytes of guest memory of each write, on the thread of {@link #run}; a
    *     page that is asked for twice counts twice
    */
   public FaultServing(
-      Connection connection, GuestMemory memory, PresentBitmap served, LongConsumer progress) {
+      Connection connection,
+      GuestMemory memory,
+      PresentBitmap served,
+      Extensions agreed,
+      @Nullable PushOrder order,
+      LongConsumer progress) {
     this.connection = connection;
     this.memory = memory;
     this.pages = new GuestPages(memory.regions(), COUNTED_PAGE_BYTES);
     this.served = served;
+    this.agreed = agreed;
+    this.order = order;
     this.progress = progress;
     if (served.pages() != pages.count()) {
       throw new IllegalArgumentException("bitmap of another guest: " + served.pages() + " pages");
@@ -79,7 +108,8 @@ public final class FaultServing {
   }
 
   /**
-   * Answers until the destination closes the connection after it has got every page.
+   * Answers until the destination has every page: until it says so, or closes the connection after
+   * it has got every page.
    *
    * @throws ProtocolException if a request is not one aligned page inside one region of the guest
    *     (an error was answered), or if the destination closes while pages are missing
@@ -87,46 +117,129 @@ public final class FaultServing {
    *     the source must keep its memory and must not resume
    */
   public void run() throws IOException {
-    while (connection.readFullyOrEof(request.clear())) {
-      MemoryRange page;
-      try {
-        page = decode();
-      } catch (ProtocolException e) {
-        refuse();
-        throw e.atOffset(connection.bytesRead() - request.capacity());
-      }
-      send(page);
-      served.set(pages.indexOf(page.gpa()), page.length() / COUNTED_PAGE_BYTES);
+    if (order != null) {
+      boolean unused = ThreadPriority.raise(); // demanded pages only, a vCPU waits for each
     }
-    if (!served.isComplete()) {
+    while (!filled && readMore()) {
+      answerAll();
+    }
+    if (!filled && (agreed.has(Extension.PUSH) || !served.isComplete())) {
       throw new ProtocolException(
-              "requests for the " + served.missing() + " pages of 4 KiB not served yet",
+              agreed.has(Extension.PUSH)
+                  ? "word that every page has arrived"
+                  : "requests for the " + served.missing() + " pages of 4 KiB not served yet",
               "the end of the fault connection")
           .atOffset(connection.bytesRead());
     }
   }
 
-  private MemoryRange decode() throws ProtocolException {
-    request.flip();
-    Request header = Request.decode(request);
+  /** False if the destination has closed between two requests. */
+  private boolean readMore() throws IOException {
+    int before = requests.remaining();
+    requests.compact();
+    int read = connection.read(requests);
+    requests.flip();
+    if (read < 0 && before > 0) {
+      throw new EOFException(
+          connection.describe() + ": the peer closed the connection inside a request");
+    }
+    return read >= 0;
+  }
+
+  private void answerAll() throws IOException {
+    long batchBytes = 0;
+    while (!filled) {
+      MemoryRange page;
+      long offset = connection.bytesRead() - requests.remaining();
+      try {
+        page = next();
+      } catch (ProtocolException e) {
+        flush();
+        write(Response.error());
+        throw e.atOffset(offset);
+      }
+      if (page == null) {
+        break;
+      }
+      if (page.length() > BATCH_BYTES) {
+        flush();
+        sendLarge(page);
+        served.set(pages.indexOf(page.gpa()), page.length() / COUNTED_PAGE_BYTES);
+        continue;
+      }
+      add(page);
+      batchBytes += page.length();
+      if (batchBytes >= BATCH_BYTES) {
+        flush();
+        batchBytes = 0;
+      }
+    }
+    flush();
+    if (filled) {
+      write(Response.ok());
+    }
+  }
+
+  /** The next request that is whole, or null. */
+  private @Nullable MemoryRange next() throws ProtocolException {
+    int start = requests.position();
+    if (requests.remaining() < WireFormat.REQUEST_BYTES) {
+      return null;
+    }
+    Request header = Request.decode(requests, agreed);
+    if (header.command() == Command.FILLED) {
+      WireLimits.check(header);
+      filled = true;
+      return null;
+    }
     if (header.command() != Command.PAGE_FAULT) {
       throw new ProtocolException("a PageFault on a fault connection", header.toString());
     }
     WireLimits.check(header);
-    MemoryRange page = MemoryRange.decode(request);
+    if (requests.remaining() < WireFormat.RANGE_BYTES) {
+      requests.position(start);
+      return null;
+    }
+    MemoryRange page = MemoryRange.decode(requests);
     WireLimits.checkPage(page);
     if (memory.find(page.start(), page.length()) == null) {
       throw new ProtocolException(
           "a page inside one region of the guest's memory", page.toString());
     }
+    if (order != null) {
+      order.demanded(pages.indexOf(page.gpa()), page.length() / COUNTED_PAGE_BYTES);
+    }
     return page;
   }
 
-  private void send(MemoryRange page) throws IOException {
-    answer.clear();
-    Response.page(page.length()).encode(answer);
+  private void add(MemoryRange page) {
+    int start = headers.position();
+    Response.page(page.length()).encode(headers);
+    batch.add(headers.slice(start, WireFormat.RESPONSE_BYTES));
+    batch.add(memory.slice(page.start(), (int) page.length()));
+    answered.add(page);
+  }
+
+  private void flush() throws IOException {
+    if (!batch.isEmpty()) {
+      connection.writeFully(batch.toArray(new ByteBuffer[0]));
+      long bytes = 0;
+      for (MemoryRange page : answered) {
+        served.set(pages.indexOf(page.gpa()), page.length() / COUNTED_PAGE_BYTES);
+        bytes += page.length();
+      }
+      progress.accept(bytes);
+      batch.clear();
+      answered.clear();
+    }
+    headers.clear();
+  }
+
+  private void sendLarge(MemoryRange page) throws IOException {
+    Response.page(page.length()).encode(headers);
     int first = (int) Math.min(CALL_BYTES, page.length());
-    connection.writeFully(answer.flip(), memory.slice(page.start(), first));
+    connection.writeFully(headers.flip(), memory.slice(page.start(), first));
+    headers.clear();
     progress.accept(first);
     for (long done = first; done < page.length(); done += CALL_BYTES) {
       int call = (int) Math.min(CALL_BYTES, page.length() - done);
@@ -135,9 +248,10 @@ public final class FaultServing {
     }
   }
 
-  private void refuse() throws IOException {
-    answer.clear();
-    Response.error().encode(answer);
-    connection.writeFully(answer.flip());
+  private void write(Response response) throws IOException {
+    headers.clear();
+    response.encode(headers);
+    connection.writeFully(headers.flip());
+    headers.clear();
   }
 }

@@ -124,7 +124,8 @@ public final class InboundCommands extends GraphStage<SourceShape<Inbound>> {
         case COMPLETE -> ask(new Inbound.Complete(false, new Pending()));
         case COMPLETE_PAUSED -> ask(new Inbound.Complete(true, new Pending()));
         case ABANDON -> ask(new Inbound.Abandon(new Pending()));
-        case PAGE_FAULT -> throw new IllegalStateException("no state permits " + request);
+        case PAGE_FAULT, PUSHED, FILLED ->
+            throw new IllegalStateException("no state permits " + request);
       }
     }
 

@@ -33,7 +33,11 @@ public enum Command {
   /** A range table; the ranges are zero, and no bytes follow. */
   MEMORY_ZERO(0x8000, Extension.ZERO_RANGES),
   /** A header and a range table, then compressed blocks, which the length does not count. */
-  MEMORY_COMPRESSED(0x8001, Extension.COMPRESSED);
+  MEMORY_COMPRESSED(0x8001, Extension.COMPRESSED),
+  /** Ends a push connection: every page was pushed or served; no payload. */
+  PUSHED(0x8010, Extension.PUSH),
+  /** Ends a fault connection: the destination has every page; no payload. */
+  FILLED(0x8011, Extension.PUSH);
 
   private static final Command[] BASE = new Command[10];
   private static final List<Command> OF_EXTENSIONS = new ArrayList<>();

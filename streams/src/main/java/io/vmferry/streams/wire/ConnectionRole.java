@@ -13,7 +13,9 @@ public enum ConnectionRole {
   /** Carries Memory commands beside the main connection. */
   PRECOPY_MEMORY(1),
   /** Carries page faults, from the destination to the source. */
-  FAULT(2);
+  FAULT(2),
+  /** Carries pages that nobody asked for, in postcopy; only where PUSH was agreed. */
+  PUSH(3);
 
   private final int value;
 
@@ -33,7 +35,10 @@ public enum ConnectionRole {
           command == Command.MEMORY
               || command == Command.MEMORY_ZERO
               || command == Command.MEMORY_COMPRESSED;
-      case FAULT -> command == Command.PAGE_FAULT || command == Command.ABANDON;
+      case FAULT ->
+          command == Command.PAGE_FAULT || command == Command.ABANDON || command == Command.FILLED;
+      case PUSH ->
+          command == Command.MEMORY || command == Command.MEMORY_ZERO || command == Command.PUSHED;
     };
   }
 
@@ -46,9 +51,10 @@ public enum ConnectionRole {
     return switch (value) {
       case 1 -> PRECOPY_MEMORY;
       case 2 -> FAULT;
+      case 3 -> PUSH;
       default ->
           throw new ProtocolException(
-              "connection role precopy memory (1) or fault (2)", "role " + value);
+              "connection role precopy memory (1), fault (2) or push (3)", "role " + value);
     };
   }
 

@@ -9,7 +9,9 @@ public enum Extension {
   /** {@link Command#MEMORY_ZERO}: ranges that are zero, without their bytes. */
   ZERO_RANGES(0),
   /** {@link Command#MEMORY_COMPRESSED}: ranges whose bytes are compressed. */
-  COMPRESSED(1);
+  COMPRESSED(1),
+  /** Postcopy: pages come unasked on push connections, and the end is said in a command. */
+  PUSH(4);
 
   private final int mask;
 

@@ -73,6 +73,11 @@ public record Request(Command command, int version, Extensions extensions, long 
     return of(Command.PAGE_FAULT, WireFormat.RANGE_BYTES);
   }
 
+  /** Filled: the destination has every page. */
+  public static Request filled() {
+    return of(Command.FILLED);
+  }
+
   private ByteBuffer frame() {
     return Frames.blank(WireFormat.REQUEST_BYTES)
         .putShort(WireFormat.REQUEST_COMMAND, (short) command.value())

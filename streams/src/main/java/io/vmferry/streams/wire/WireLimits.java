@@ -66,7 +66,7 @@ public final class WireLimits {
   public static int check(Request request) throws ProtocolException {
     long length = request.length();
     switch (request.command()) {
-      case START, COMPLETE, ABANDON, COMPLETE_PAUSED -> exactly(request, 0);
+      case START, COMPLETE, ABANDON, COMPLETE_PAUSED, PUSHED, FILLED -> exactly(request, 0);
       case MEMORY_FD -> exactly(request, WireFormat.SLOT_BYTES);
       case PAGE_FAULT -> exactly(request, WireFormat.RANGE_BYTES);
       case CONFIG -> atMost(request, CONFIG_BYTES);

@@ -2,12 +2,14 @@ package io.vmferry.streams.transfer;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.vmferry.kvm.Gpa;
+import io.vmferry.kvm.Hva;
 import io.vmferry.kvm.memory.GuestMemory;
 import io.vmferry.kvm.memory.GuestRegion;
 import io.vmferry.kvm.memory.MemoryDigest;
@@ -47,6 +49,7 @@ class FaultConnectionIT {
   private Pair pair;
   private Uffd uffd;
   private PresentBitmap served;
+  private ArrivingPages arriving;
 
   @BeforeEach
   void open() throws IOException {
@@ -56,9 +59,18 @@ class FaultConnectionIT {
     pair = Pair.fault();
     uffd = Uffd.open();
     for (GuestRegion region : destinationMemory.regions()) {
-      uffd.register(region.mapping().hva(), region.sizeBytes(), EnumSet.of(Uffd.Mode.MISSING));
+      uffd.register(
+          region.mapping().hva(),
+          region.sizeBytes(),
+          EnumSet.of(Uffd.Mode.MISSING, Uffd.Mode.MINOR));
     }
     served = FaultServing.servedPages(sourceMemory);
+    arriving =
+        new ArrivingPages(
+            destinationMemory,
+            uffd,
+            new PresentBitmap(GuestPages.of(destinationMemory).count()),
+            ArrivalListener.NONE);
   }
 
   @AfterEach
@@ -83,13 +95,7 @@ class FaultConnectionIT {
   }
 
   private FaultConnection faults(Connection connection) {
-    GuestPages pages = GuestPages.of(destinationMemory);
-    return new FaultConnection(
-        connection,
-        pages,
-        new PresentBitmap(pages.count()),
-        new UffdArrival(destinationMemory, uffd),
-        FaultConnection.defaultWindow(pages.pageBytes()));
+    return new FaultConnection(connection, arriving, false);
   }
 
   private static void await(CompletionStage<Void> stage) throws Exception {
@@ -129,7 +135,9 @@ class FaultConnectionIT {
       Thread.onSpinWait();
     }
     GuestRegion region = destinationMemory.regions().get(2);
-    assertTrue(faults.demand(region.gpaOf(new io.vmferry.kvm.Hva(batch.address(0)))));
+    Gpa touched = region.gpaOf(new Hva(batch.address(0)));
+    assertFalse(arriving.fault(touched, System.nanoTime()));
+    assertTrue(faults.demand(touched));
 
     assertArrayEquals(sourceMemory.read(page, Guests.PAGE), read.get(60, TimeUnit.SECONDS));
     faults.close();

@@ -6,9 +6,14 @@ import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.vmferry.kvm.Errno;
 import io.vmferry.kvm.Gpa;
+import io.vmferry.kvm.Hva;
+import io.vmferry.kvm.SyscallException;
 import io.vmferry.kvm.memory.GuestMemory;
 import io.vmferry.kvm.memory.MemoryDigest;
+import io.vmferry.kvm.uffd.Installed;
+import io.vmferry.kvm.uffd.PageInstaller;
 import io.vmferry.streams.pages.GuestPages;
 import io.vmferry.streams.pages.PresentBitmap;
 import io.vmferry.streams.transport.PeerStalledException;
@@ -43,6 +48,7 @@ class FaultConnectionWireIT {
   private GuestMemory destinationMemory;
   private GuestPages pages;
   private PresentBitmap present;
+  private ArrivingPages arriving;
   private Pair pair;
 
   @BeforeEach
@@ -198,22 +204,16 @@ class FaultConnectionWireIT {
 
   @Test
   void aFailedInstallationEndsTheConnectionWithItsCause() throws Exception {
-    IOException full = new IOException("no memory");
-    FaultConnection faults =
-        new FaultConnection(
-            pair.destination(),
-            pages,
-            present,
-            new PageArrival() {
-              @Override
-              public void copy(Gpa page, long bytesAddress, ByteBuffer bytes) throws IOException {
-                throw full;
-              }
-
-              @Override
-              public void resume(Gpa page, long lengthBytes) {}
-            },
-            WINDOW);
+    SyscallException full = new SyscallException("resume", Errno.ENOMEM);
+    PageInstaller failing =
+        new MappedPages() {
+          @Override
+          public Installed resume(Hva start, long lengthBytes) throws SyscallException {
+            throw full;
+          }
+        };
+    FaultConnection faults = faults(failing);
+    arriving.fault(new Gpa(0), System.nanoTime());
     CompletionStage<Void> finished = faults.start("receiving", false);
     faults.demand(new Gpa(0));
 
@@ -223,20 +223,14 @@ class FaultConnectionWireIT {
     assertEquals(List.of(new Gpa(0)), faults.unanswered(), "the guest still waits for it");
   }
 
-  private FaultConnection faults() {
-    PageArrival write =
-        new PageArrival() {
-          @Override
-          public void copy(Gpa page, long bytesAddress, ByteBuffer bytes) {
-            destinationMemory.write(page, bytes);
-          }
+  private FaultConnection faults() throws IOException {
+    return faults(new MappedPages());
+  }
 
-          @Override
-          public void resume(Gpa page, long lengthBytes) {
-            throw new AssertionError("no page is shared");
-          }
-        };
-    return new FaultConnection(pair.destination(), pages, present, write, WINDOW);
+  private FaultConnection faults(PageInstaller installer) throws IOException {
+    arriving = new ArrivingPages(destinationMemory, installer, present, ArrivalListener.NONE);
+    return new FaultConnection(
+        pair.destination(), arriving, false, new RequestWindow(WINDOW, WINDOW));
   }
 
   private MemoryRange request() throws IOException {

@@ -11,6 +11,7 @@ import io.vmferry.kvm.memory.GuestMemory;
 import io.vmferry.streams.pages.GuestPages;
 import io.vmferry.streams.pages.PresentBitmap;
 import io.vmferry.streams.transport.Connection;
+import io.vmferry.streams.wire.Extensions;
 import io.vmferry.streams.wire.MemoryRange;
 import io.vmferry.streams.wire.ProtocolException;
 import io.vmferry.streams.wire.Request;
@@ -264,7 +265,8 @@ class FaultServingIT {
   }
 
   private CompletableFuture<Void> serve(LongConsumer onBytes) {
-    FaultServing serving = new FaultServing(pair.source(), memory, served, onBytes);
+    FaultServing serving =
+        new FaultServing(pair.source(), memory, served, Extensions.NONE, null, onBytes);
     CompletableFuture<Void> ended = new CompletableFuture<>();
     Thread thread =
         new Thread(

@@ -1,5 +1,6 @@
 package io.vmferry.streams.transfer;
 
+import io.vmferry.kvm.Gpa;
 import io.vmferry.kvm.Hva;
 import io.vmferry.kvm.memory.GuestMemory;
 import io.vmferry.kvm.memory.GuestRegion;
@@ -80,7 +81,10 @@ final class TransferWhileCollecting {
   private static Uffd watch(GuestMemory memory) throws IOException {
     Uffd uffd = Uffd.open();
     for (GuestRegion region : memory.regions()) {
-      uffd.register(region.mapping().hva(), region.sizeBytes(), EnumSet.of(Uffd.Mode.MISSING));
+      uffd.register(
+          region.mapping().hva(),
+          region.sizeBytes(),
+          EnumSet.of(Uffd.Mode.MISSING, Uffd.Mode.MINOR));
     }
     return uffd;
   }
@@ -112,18 +116,17 @@ final class TransferWhileCollecting {
 
   private void postcopy(GuestMemory source, GuestMemory destination, Uffd uffd, Pair pair)
       throws Exception {
-    GuestPages pages = GuestPages.of(destination);
-    FaultConnection connection =
-        new FaultConnection(
-            pair.destination(),
-            pages,
-            new PresentBitmap(pages.count()),
-            new UffdArrival(destination, uffd),
-            FaultConnection.defaultWindow(PAGE));
+    ArrivingPages arriving =
+        new ArrivingPages(
+            destination,
+            uffd,
+            new PresentBitmap(GuestPages.of(destination).count()),
+            ArrivalListener.NONE);
+    FaultConnection connection = new FaultConnection(pair.destination(), arriving, false);
     FaultServing serving =
         new FaultServing(pair.source(), source, FaultServing.servedPages(source));
     start("serving", serving::run);
-    start("demands", () -> demand(uffd, destination.regions().get(0), connection));
+    start("demands", () -> demand(uffd, destination.regions().get(0), arriving, connection));
     CompletionStage<Void> finished = connection.start("receiving", false);
     GuestRegion region = destination.regions().get(0);
     // A guest that touches half of the pages by itself, backwards; the rest comes unasked.
@@ -137,7 +140,8 @@ final class TransferWhileCollecting {
     finished.toCompletableFuture().get(120, TimeUnit.SECONDS);
   }
 
-  private void demand(Uffd uffd, GuestRegion region, FaultConnection connection)
+  private void demand(
+      Uffd uffd, GuestRegion region, ArrivingPages arriving, FaultConnection connection)
       throws IOException {
     FaultBatch batch = new FaultBatch(16);
     while (running) {
@@ -145,7 +149,10 @@ final class TransferWhileCollecting {
         LockSupport.parkNanos(20_000);
       }
       for (int i = 0; i < batch.size(); i++) {
-        connection.demand(region.gpaOf(new Hva(batch.address(i))));
+        Gpa address = region.gpaOf(new Hva(batch.address(i)));
+        if (!arriving.fault(address, System.nanoTime())) {
+          connection.demand(address);
+        }
       }
     }
   }

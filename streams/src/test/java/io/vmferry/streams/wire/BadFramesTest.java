@@ -210,7 +210,10 @@ class BadFramesTest {
             || command == Command.MEMORY_COMPRESSED,
         ConnectionRole.PRECOPY_MEMORY.carries(command));
     assertEquals(
-        command == Command.PAGE_FAULT || command == Command.ABANDON,
+        command == Command.PAGE_FAULT || command == Command.ABANDON || command == Command.FILLED,
         ConnectionRole.FAULT.carries(command));
+    assertEquals(
+        command == Command.MEMORY || command == Command.MEMORY_ZERO || command == Command.PUSHED,
+        ConnectionRole.PUSH.carries(command));
   }
 }

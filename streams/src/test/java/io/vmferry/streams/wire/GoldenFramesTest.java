@@ -42,6 +42,9 @@ class GoldenFramesTest {
             Request.start(Extensions.of(Extension.ZERO_RANGES)),
             "01 00 00 00 01 00 00 00 00 00 00 00 00 00 00 00"),
         Arguments.of(
+            Request.start(Extensions.of(Extension.ZERO_RANGES, Extension.PUSH)),
+            "01 00 00 00 11 00 00 00 00 00 00 00 00 00 00 00"),
+        Arguments.of(
             new Request(Command.START, 0xfedc, Extensions.NONE, 0),
             "01 00 dc fe 00 00 00 00 00 00 00 00 00 00 00 00"),
         Arguments.of(
@@ -70,7 +73,13 @@ class GoldenFramesTest {
         Arguments.of(
             Extension.COMPRESSED,
             Request.memoryCompressed(3),
-            "01 80 00 00 00 00 00 00 38 00 00 00 00 00 00 00"));
+            "01 80 00 00 00 00 00 00 38 00 00 00 00 00 00 00"),
+        Arguments.of(
+            Extension.PUSH,
+            Request.of(Command.PUSHED),
+            "10 80 00 00 00 00 00 00 00 00 00 00 00 00 00 00"),
+        Arguments.of(
+            Extension.PUSH, Request.filled(), "11 80 00 00 00 00 00 00 00 00 00 00 00 00 00 00"));
   }
 
   @ParameterizedTest
@@ -143,6 +152,8 @@ class GoldenFramesTest {
 
     assertEquals("01 00", Bytes.hex(ConnectionRole.PRECOPY_MEMORY.encode().asByteBuffer()));
     assertEquals("02 00", Bytes.hex(ConnectionRole.FAULT.encode().asByteBuffer()));
+    assertEquals("03 00", Bytes.hex(ConnectionRole.PUSH.encode().asByteBuffer()));
+    assertEquals(ConnectionRole.PUSH, ConnectionRole.decode(Bytes.of("03 00")));
     assertEquals(ConnectionRole.PRECOPY_MEMORY, ConnectionRole.decode(Bytes.of("01 00")));
     assertEquals(ConnectionRole.FAULT, ConnectionRole.decode(Bytes.of("02 00")));
     assertEquals(

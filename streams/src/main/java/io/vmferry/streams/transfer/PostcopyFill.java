@@ -1,0 +1,181 @@
+package io.vmferry.streams.transfer;
+
+import io.vmferry.kvm.Gpa;
+import io.vmferry.kvm.memory.GuestMemory;
+import io.vmferry.streams.transport.Connection;
+import io.vmferry.streams.wire.Extension;
+import io.vmferry.streams.wire.Extensions;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * All connections that bring one guest's pages in postcopy.
+ *
+ * <p>From a v0 source: one fault connection, which also fetches what nobody demands. Where PUSH was
+ * agreed: fault connections for demands only, and push connections for the rest; once every page is
+ * present and every push connection has ended, the source is told.
+ *
+ * <p>Connections may be added at any time by any thread.
+ */
+public final class PostcopyFill implements AutoCloseable {
+  private final GuestMemory memory;
+  private final ArrivingPages arriving;
+  private final Extensions agreed;
+  private final String name;
+  private final CompletableFuture<Void> finished = new CompletableFuture<>();
+  private final List<Connection> connections = new ArrayList<>();
+  private final List<Thread> pushers = new ArrayList<>();
+  private volatile List<FaultConnection> faults = List.of();
+  private int pushing;
+  private boolean pushed;
+  private boolean told;
+  private int answered;
+  private boolean closed;
+
+  /**
+   * Prepares a fill; connections start it.
+   *
+   * @param memory the destination's
+   * @param arriving its pages
+   * @param agreed the migration's extensions
+   * @param name the end of its threads' names
+   */
+  public PostcopyFill(GuestMemory memory, ArrivingPages arriving, Extensions agreed, String name) {
+    this.memory = memory;
+    this.arriving = arriving;
+    this.agreed = agreed;
+    this.name = name;
+    arriving.whole().thenRun(this::tellOnceWhole);
+  }
+
+  /**
+   * Completes when every page is present and the source has been told or is gone. Fails with the
+   * first failure of any connection before.
+   */
+  public CompletionStage<Void> finished() {
+    return finished.minimalCompletionStage();
+  }
+
+  /** Takes over a fault connection, behind its role header. */
+  public synchronized void addFaults(Connection connection) {
+    if (refused(connection)) {
+      return;
+    }
+    boolean push = agreed.has(Extension.PUSH);
+    FaultConnection added = new FaultConnection(connection, arriving, push);
+    List<FaultConnection> all = new ArrayList<>(faults);
+    all.add(added);
+    faults = List.copyOf(all);
+    added.start("pages-" + name, !push).whenComplete((done, failure) -> faultsEnded(failure));
+    if (told) {
+      added.end();
+    }
+  }
+
+  /** Takes over a push connection, behind its role header. */
+  public synchronized void addPush(Connection connection) {
+    if (refused(connection)) {
+      return;
+    }
+    pushing++;
+    PushReceiving receiving = new PushReceiving(connection, memory, arriving, agreed);
+    Thread thread = new Thread(() -> pushEnded(run(receiving)), "push-" + name);
+    thread.setDaemon(true);
+    pushers.add(thread);
+    thread.start();
+  }
+
+  private boolean refused(Connection connection) {
+    connections.add(connection);
+    if (closed) {
+      connection.close();
+    }
+    return closed;
+  }
+
+  /**
+   * The guest has touched a page that it cannot see: maps it, or asks for it.
+   *
+   * @param address anywhere in the page
+   * @param sinceNanos when the fault was read (System.nanoTime)
+   * @throws IOException if the page is here and cannot be mapped
+   */
+  public void onFault(Gpa address, long sinceNanos) throws IOException {
+    if (!arriving.fault(address, sinceNanos)) {
+      List<FaultConnection> all = faults;
+      all.get((int) (arriving.pageAt(address) % all.size())).demand(address);
+    }
+  }
+
+  private static @Nullable Exception run(PushReceiving receiving) {
+    try {
+      receiving.run();
+      return null;
+    } catch (IOException | RuntimeException e) {
+      return e;
+    }
+  }
+
+  private synchronized void pushEnded(@Nullable Exception failure) {
+    pushing--;
+    pushed = true;
+    if (failure == null) {
+      tellOnceWhole();
+    } else {
+      failed(failure);
+    }
+  }
+
+  /** A guest that has every page needs nobody any more, also if the last word was lost. */
+  private void failed(Throwable failure) {
+    if (arriving.isComplete()) {
+      finished.complete(null);
+    } else {
+      finished.completeExceptionally(failure);
+    }
+  }
+
+  /** A push connection that has ended has nothing in it that would be lost by closing it. */
+  private synchronized void tellOnceWhole() {
+    if (agreed.has(Extension.PUSH) && arriving.isComplete() && pushed && pushing == 0 && !told) {
+      told = true;
+      faults.forEach(FaultConnection::end);
+    }
+  }
+
+  private synchronized void faultsEnded(@Nullable Throwable failure) {
+    answered++;
+    if (failure != null) {
+      failed(failure);
+    } else if (answered == faults.size()) {
+      finished.complete(null);
+    }
+  }
+
+  /** Closes every connection and waits for the threads on them; not from one of those. */
+  @Override
+  public void close() {
+    List<Thread> threads;
+    List<FaultConnection> receivers;
+    synchronized (this) {
+      closed = true;
+      connections.forEach(Connection::close);
+      threads = List.copyOf(pushers);
+      receivers = faults;
+    }
+    try {
+      for (Thread thread : threads) {
+        thread.join();
+      }
+      for (FaultConnection receiver : receivers) {
+        receiver.join();
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+}
