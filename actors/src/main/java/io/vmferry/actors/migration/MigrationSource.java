@@ -73,10 +73,10 @@ public final class MigrationSource {
   /** Changes the downtime budget. */
   public record LimitDowntime(Duration downtime) implements Command {}
 
-  record Prepared(List<Connection> memory) implements Command {
+  record Prepared(List<Connection> connections) implements Command {
     /** Copies the list. */
     Prepared {
-      memory = List.copyOf(memory);
+      connections = List.copyOf(connections);
     }
   }
 
@@ -91,13 +91,6 @@ public final class MigrationSource {
   record CompleteFailed(Throwable cause) implements Command {}
 
   record Digested(@Nullable String digest) implements Command {}
-
-  record FaultConnected(List<Connection> connections) implements Command {
-    /** Copies the list. */
-    FaultConnected {
-      connections = List.copyOf(connections);
-    }
-  }
 
   record PushConnected(List<Connection> connections) implements Command {
     /** Copies the list. */
@@ -137,6 +130,7 @@ public final class MigrationSource {
   private PageEncoding encoding = PageEncoding.plain();
   private RoundPlan plan;
   private ThrottlePolicy vcpuThrottle = ThrottlePolicy.NONE;
+  private List<Connection> faults = List.of();
   private @Nullable ActorRef<FaultServer.Command> faultServer;
 
   private MigrationSource(
@@ -198,23 +192,27 @@ public final class MigrationSource {
       }
     }
     channel.config(MachineConfig.json(spec, seed.machine()).asByteBuffer());
-    return options.mode() == MemoryMode.PRECOPY
-        ? channel.memoryConnections(options.connections())
-        : List.of();
+    return switch (options.mode()) {
+      case PRECOPY -> channel.memoryConnections(options.connections());
+      // Now, while the guest still runs here: State must not wait for them.
+      case POSTCOPY -> channel.faultConnections(faultConnections());
+      case LOCAL -> List.of();
+    };
   }
 
   private Behavior<Command> onPrepared(Prepared prepared) {
     if (options.mode() != MemoryMode.PRECOPY) {
-      return pause(prepared.memory(), DirtyPages.NONE);
+      faults = prepared.connections();
+      return pause(List.of(), DirtyPages.NONE);
     }
     if (!seed.running()) {
-      return firstRound(prepared.memory());
+      return firstRound(prepared.connections());
     }
     seed.vm().tell(new Vm.StartDirtyLog(fromVm));
     return state(
         MigrationPhase.PRECOPY,
         on ->
-            on.onMessage(FromVm.class, m -> onDirtyLogStarted(m, prepared.memory()))
+            on.onMessage(FromVm.class, m -> onDirtyLogStarted(m, prepared.connections()))
                 .onMessage(Cancel.class, m -> giveUp(MigrationPhase.PRECOPY, cancellation())));
   }
 
@@ -389,18 +387,9 @@ public final class MigrationSource {
 
   private Behavior<Command> sendState(Vm.GuestSaved saved, @Nullable String digest) {
     if (options.mode() == MemoryMode.POSTCOPY) {
-      return openFaultConnection(saved);
+      serveFaults();
     }
     return sendState(saved.state(), digest);
-  }
-
-  private Behavior<Command> openFaultConnection(Vm.GuestSaved saved) {
-    step(() -> channel.faultConnections(faultConnections()), FaultConnected::new);
-    return state(
-        MigrationPhase.SWITCHOVER,
-        on ->
-            on.onMessage(FaultConnected.class, m -> serveFaults(m.connections(), saved))
-                .onMessage(Cancel.class, m -> failed(MigrationPhase.SWITCHOVER, cancellation())));
   }
 
   /** Demands are small: a few connections keep the answers of many vCPUs from queueing up. */
@@ -413,14 +402,14 @@ public final class MigrationSource {
   }
 
   /** The server must answer before State makes the destination ask. */
-  private Behavior<Command> serveFaults(List<Connection> connections, Vm.GuestSaved saved) {
+  private void serveFaults() {
     ActorRef<FaultServer.Event> events =
         context.messageAdapter(FaultServer.Event.class, FaultEvent::new);
     PresentBitmap served = FaultServing.servedPages(seed.machine().memory());
     faultServer =
         context.spawn(
             FaultServer.create(
-                connections,
+                faults,
                 seed.machine().memory(),
                 served,
                 channel.agreed(),
@@ -428,7 +417,6 @@ public final class MigrationSource {
                 figures,
                 events),
             "fault-server");
-    return sendState(saved.state(), null);
   }
 
   private Behavior<Command> sendState(MachineState saved, @Nullable String digest) {
