@@ -28,7 +28,9 @@ import io.vmferry.streams.wire.WireFormat;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.EnumSet;
+import java.util.List;
 import java.util.Random;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
@@ -50,6 +52,7 @@ class FaultConnectionIT {
   private Uffd uffd;
   private PresentBitmap served;
   private ArrivingPages arriving;
+  private final List<FaultConnection> opened = new ArrayList<>();
 
   @BeforeEach
   void open() throws IOException {
@@ -74,8 +77,12 @@ class FaultConnectionIT {
   }
 
   @AfterEach
-  void close() {
+  void close() throws InterruptedException {
     pair.close();
+    for (FaultConnection faults : opened) {
+      faults.join();
+    }
+    arriving.close();
     uffd.close();
     destinationMemory.close();
     sourceMemory.close();
@@ -95,7 +102,9 @@ class FaultConnectionIT {
   }
 
   private FaultConnection faults(Connection connection) {
-    return new FaultConnection(connection, arriving, false);
+    FaultConnection faults = new FaultConnection(connection, arriving, false);
+    opened.add(faults);
+    return faults;
   }
 
   private static void await(CompletionStage<Void> stage) throws Exception {
@@ -144,6 +153,34 @@ class FaultConnectionIT {
     failure(IOException.class, finished);
     failure(ProtocolException.class, serving);
     assertEquals(1, served.pages() - served.missing(), "no page but the demanded one");
+  }
+
+  @Test
+  void aPageOfASharedFileIsMappedWithoutBytes() throws Exception {
+    GuestRegion region = destinationMemory.regions().get(1);
+    Gpa page = region.base().plus(7 * Guests.PAGE);
+    FaultConnection faults = faults(pair.destination());
+    faults.start("receiving", false);
+    CompletableFuture<byte[]> read =
+        CompletableFuture.supplyAsync(() -> destinationMemory.read(page, Guests.PAGE));
+    FaultBatch batch = new FaultBatch(8);
+    while (uffd.read(batch) == 0) {
+      Thread.onSpinWait();
+    }
+    assertFalse(arriving.fault(page, System.nanoTime()));
+    faults.demand(page);
+    byte[] restored = new byte[Guests.PAGE];
+    random.nextBytes(restored);
+
+    pair.source().readFully(ByteBuffer.allocate(WireFormat.REQUEST_BYTES + WireFormat.RANGE_BYTES));
+    ByteBuffer direct = ByteBuffer.allocateDirect(Guests.PAGE).put(restored).flip();
+    region.memfd().writeAt(region.fileOffset() + 7 * Guests.PAGE, direct);
+    ByteBuffer answer = ByteBuffer.allocate(WireFormat.RESPONSE_BYTES);
+    Response.page(0).encode(answer);
+    pair.source().writeFully(answer.flip());
+
+    assertArrayEquals(restored, read.get(60, TimeUnit.SECONDS));
+    assertEquals(1, arriving.present().count());
   }
 
   @Test
