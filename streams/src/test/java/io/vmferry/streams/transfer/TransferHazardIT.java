@@ -23,7 +23,7 @@ class TransferHazardIT {
   private static final Duration SILENCE = Duration.ofSeconds(20);
 
   @ParameterizedTest
-  @ValueSource(strings = {"precopy", "postcopy"})
+  @ValueSource(strings = {"precopy", "postcopy", "push"})
   void transferOfMissingMemoryNeverStopsTheJvm(String way) throws Exception {
     try (ChildJvm child = ChildJvm.start(TransferWhileCollecting.class, way)) {
       String last = "nothing";

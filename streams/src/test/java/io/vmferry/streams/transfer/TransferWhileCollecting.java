@@ -12,10 +12,12 @@ import io.vmferry.kvm.uffd.Uffd;
 import io.vmferry.streams.pages.GuestPages;
 import io.vmferry.streams.pages.PageRun;
 import io.vmferry.streams.pages.PresentBitmap;
+import io.vmferry.streams.wire.Extension;
 import io.vmferry.streams.wire.Extensions;
 import java.io.IOException;
 import java.lang.management.GarbageCollectorMXBean;
 import java.lang.management.ManagementFactory;
+import java.nio.ByteBuffer;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.concurrent.CompletionStage;
@@ -28,8 +30,8 @@ import org.apache.pekko.stream.Materializer;
 /**
  * The JVM of {@link TransferHazardIT}: moves a guest over a real connection while the source's
  * pages (and the destination's) are missing until a handler in this JVM puts them there, and the
- * collector runs all the time. Argument: {@code precopy} or {@code postcopy}. Prints {@code alive}
- * lines, then {@code done FAULTS COLLECTIONS}.
+ * collector runs all the time. Argument: {@code precopy}, {@code postcopy} or {@code push}. Prints
+ * {@code alive} lines, then {@code done FAULTS COLLECTIONS}.
  */
 final class TransferWhileCollecting {
   static final int PAGES = 8_000;
@@ -62,6 +64,7 @@ final class TransferWhileCollecting {
           precopy(source, destination, pair);
         }
         case "postcopy" -> postcopy(source, destination, destinationFaults, pair);
+        case "push" -> push(source, destination, destinationFaults, pair);
         default -> throw new IllegalArgumentException(way);
       }
       long seen = collections() - before;
@@ -140,19 +143,91 @@ final class TransferWhileCollecting {
     finished.toCompletableFuture().get(120, TimeUnit.SECONDS);
   }
 
+  /** The same with both halves at once: pages are pushed while the guest touches others. */
+  private void push(GuestMemory source, GuestMemory destination, Uffd uffd, Pair pair)
+      throws Exception {
+    Extensions agreed = Extensions.of(Extension.PUSH);
+    ArrivingPages arriving =
+        new ArrivingPages(
+            destination,
+            uffd,
+            new PresentBitmap(GuestPages.of(destination).count()),
+            new Looking());
+    PostcopyFill fill = new PostcopyFill(destination, arriving, agreed, "test");
+    PresentBitmap served = FaultServing.servedPages(source);
+    PushOrder order = new PushOrder();
+    fill.addFaults(pair.destination());
+    start(
+        "serving",
+        new FaultServing(pair.source(), source, served, agreed, order, bytes -> {})::run);
+    GuestRegion region = destination.regions().get(0);
+    start("demands", () -> readFaults(uffd, region, fill::onFault));
+    try (Pair pushed = Pair.tcp()) {
+      fill.addPush(pushed.destination());
+      start(
+          "pushing",
+          new PushSending(
+                  pushed.source(),
+                  source,
+                  served,
+                  order,
+                  agreed,
+                  // Slow enough that the guest meets missing pages all the time.
+                  new Throttle(BYTES / 4),
+                  (memoryBytes, wireBytes) -> {})
+              ::run);
+      for (long page = PAGES - 1; page >= 0; page--) {
+        byte[] bytes = destination.read(region.base().plus(page * PAGE), 8);
+        if (bytes[0] != (byte) 0x5a) {
+          throw new IllegalStateException("page " + page + " is wrong");
+        }
+      }
+      fill.finished().toCompletableFuture().get(120, TimeUnit.SECONDS);
+    }
+  }
+
+  /** Reads what arrives from Java code, as a digest does. */
+  private static final class Looking implements ArrivalListener {
+    @Override
+    public void arriving(Gpa first, ByteBuffer bytes) {
+      if (bytes.get(bytes.limit() - 1) != (byte) 0x5a) {
+        throw new IllegalStateException("page at " + first + " is wrong");
+      }
+    }
+
+    @Override
+    public void arrived(long pages, long bytes) {}
+
+    @Override
+    public void faultServed(long nanos, boolean bySource) {}
+  }
+
   private void demand(
       Uffd uffd, GuestRegion region, ArrivingPages arriving, FaultConnection connection)
       throws IOException {
+    readFaults(
+        uffd,
+        region,
+        (address, nanos) -> {
+          if (!arriving.fault(address, nanos)) {
+            connection.demand(address);
+          }
+        });
+  }
+
+  /** What is done about a fault. */
+  private interface OnFault {
+    void accept(Gpa address, long sinceNanos) throws IOException;
+  }
+
+  private void readFaults(Uffd uffd, GuestRegion region, OnFault onFault) throws IOException {
     FaultBatch batch = new FaultBatch(16);
     while (running) {
       if (uffd.read(batch) == 0) {
         LockSupport.parkNanos(20_000);
       }
       for (int i = 0; i < batch.size(); i++) {
-        Gpa address = region.gpaOf(new Hva(batch.address(i)));
-        if (!arriving.fault(address, System.nanoTime())) {
-          connection.demand(address);
-        }
+        onFault.accept(region.gpaOf(new Hva(batch.address(i))), System.nanoTime());
       }
     }
   }
