@@ -5,7 +5,7 @@ import java.nio.ByteBuffer;
 /**
  * Tells pages of zeros from others. A loop over longs reads zeros as fast as memory delivers them
  * and leaves other pages at their first word; {@link ByteBuffer#mismatch} against zeros was slower
- * (docs/decisions/0009-pages-of-precopy.md).
+ * (docs/decisions/0012-pages-of-precopy.md).
  */
 public final class ZeroPages {
   /** The unit, whatever pages the memory is made of: a hugepage is mostly zeros at boot. */
