@@ -497,8 +497,11 @@ public final class Vm {
       return deleted();
     }
     vcpus.tell(new Vcpu.End());
+    if (vcpus.haveEnded()) {
+      return deleted();
+    }
     return receive(LifeCycle.STOPPED)
-        .onMessage(VcpuEnded.class, m -> vcpus.answered(m.index()) ? deleted() : Behaviors.same())
+        .onMessage(VcpuEnded.class, m -> vcpus.ended(m.index()) ? deleted() : Behaviors.same())
         .onMessage(Delete.class, this::deleteToo)
         .onAnyMessage(m -> refuse(LifeCycle.STOPPED, m))
         .build();
@@ -556,6 +559,9 @@ public final class Vm {
     } else if (command instanceof VcpuFailed failed && lifeCycle != LifeCycle.FAILED) {
       context.getLog().error("vCPU {} of {} failed", failed.index(), spec.name(), failed.cause());
       return ended(LifeCycle.FAILED, reason(failed.cause()));
+    } else if (command instanceof VcpuEnded gone) {
+      // By a failure of its own: the end of the others is not to wait for it.
+      boolean unused = vcpus.ended(gone.index());
     }
     return Behaviors.same();
   }
