@@ -663,7 +663,8 @@ public final class MigrationSource {
     long total = seed.machine().memory().sizeBytes();
     follower.tell(
         new MigrationEvent.Progressed(
-            figures.progress(id, spec.name(), phase, total, throttle.bytesPerSecond())));
+            figures.progress(
+                id, spec.name(), phase, total, throttle.bytesPerSecond(), plan.downtime())));
   }
 
   /**

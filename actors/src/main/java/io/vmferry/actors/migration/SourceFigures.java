@@ -110,7 +110,8 @@ final class SourceFigures implements SendProgress {
     return round;
   }
 
-  MigrationProgress progress(String id, String vm, MigrationPhase phase, long total, long limit) {
+  MigrationProgress progress(
+      String id, String vm, MigrationPhase phase, long total, long limit, Duration budget) {
     long sent = bytesSent.get();
     boolean postcopy = phase == MigrationPhase.POSTCOPY;
     long left = (postcopy ? total : roundBytes) - (memorySettled.get() - settledBeforeRound);
@@ -118,7 +119,7 @@ final class SourceFigures implements SendProgress {
     Long expected =
         lastDirtyBytes < 0 || postcopy
             ? null
-            : clampedMillis(estimate.expected(lastDirtyBytes, limit));
+            : clampedMillis(expectedDowntime(lastDirtyBytes, limit, budget));
     Long eta = bandwidth == 0 ? null : Math.max(0, left) * 1000 / bandwidth;
     return new MigrationProgress(
         id,
