@@ -53,7 +53,8 @@ class QuickstartIT {
       switch (mode) {
         case "precopy" -> {
           assertTrue(result.get("rounds").asInt() >= 2, result::toString);
-          assertTrue(result.get("bytes_sent").asLong() >= 64L << 20, result::toString);
+          // 64 MiB of working set and more, compressed while that is faster than the link.
+          assertTrue(result.get("bytes_sent").asLong() >= 1L << 20, result::toString);
         }
         case "postcopy" -> {
           assertTrue(result.get("faults_served").asLong() > 0, result::toString);
