@@ -1,5 +1,6 @@
 package io.vmferry.kvm.memory;
 
+import io.vmferry.kvm.Gpa;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.zip.CRC32;
@@ -34,9 +35,24 @@ public final class MemoryDigest {
     long sum = 0;
     ByteBuffer chunk = DirectBuffers.allocate(CHUNK_BYTES);
     for (GuestRegion region : memory.regions()) {
-      sum += of(region, chunk);
+      sum += of(region, 0, region.sizeBytes(), chunk);
     }
     return sum;
+  }
+
+  /**
+   * The share of a part of one region in the digest of the whole memory; read as {@link #of(
+   * GuestMemory)} does.
+   *
+   * @param gpa where the part begins, a multiple of 4 KiB
+   * @param lengthBytes a multiple of 4 KiB
+   * @throws IOException if the file cannot be read
+   * @throws IllegalArgumentException if no region holds the whole part
+   */
+  public static long of(GuestMemory memory, Gpa gpa, long lengthBytes) throws IOException {
+    GuestRegion region = memory.regionAt(gpa, lengthBytes);
+    int chunkBytes = (int) Math.min(CHUNK_BYTES, lengthBytes);
+    return of(region, region.offsetOf(gpa), lengthBytes, DirectBuffers.allocate(chunkBytes));
   }
 
   /**
@@ -70,10 +86,11 @@ public final class MemoryDigest {
     return sum;
   }
 
-  private static long of(GuestRegion region, ByteBuffer chunk) throws IOException {
+  private static long of(GuestRegion region, long offset, long lengthBytes, ByteBuffer chunk)
+      throws IOException {
     Memfd memfd = region.memfd();
-    long first = region.fileOffset();
-    long end = first + region.sizeBytes();
+    long first = region.fileOffset() + offset;
+    long end = first + lengthBytes;
     long sum = 0;
     long data = memfd.nextData(first);
     while (data >= 0 && data < end) {
@@ -82,7 +99,7 @@ public final class MemoryDigest {
       for (long at = data; at < hole; at += chunk.capacity()) {
         chunk.clear().limit((int) Math.min(chunk.capacity(), hole - at));
         memfd.readAt(at, chunk);
-        sum += ofPage(region.base().value() + (at - first), chunk.flip());
+        sum += ofPage(region.base().value() + (at - region.fileOffset()), chunk.flip());
       }
       data = hole < end ? memfd.nextData(hole) : -1;
     }

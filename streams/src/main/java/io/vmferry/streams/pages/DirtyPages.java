@@ -1,12 +1,14 @@
 package io.vmferry.streams.pages;
 
 import io.vmferry.kvm.Gpa;
+import io.vmferry.kvm.memory.GuestRegion;
 import java.nio.LongBuffer;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.Iterator;
 import java.util.List;
 import java.util.NoSuchElementException;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -48,6 +50,26 @@ public final class DirtyPages {
     return new DirtyPages(List.of(new Region(base.value(), pages, copy)));
   }
 
+  /**
+   * The pages of runs.
+   *
+   * @param regions the guest's, by rising address
+   * @param runs each inside one region, of whole pages of 4 KiB
+   */
+  public static DirtyPages of(List<GuestRegion> regions, Iterator<PageRun> runs) {
+    List<Region> empty =
+        regions.stream()
+            .map(region -> new Region(region.base().value(), region.sizeBytes() / PAGE_BYTES))
+            .toList();
+    DirtyPages at = new DirtyPages(empty);
+    while (runs.hasNext()) {
+      PageRun run = runs.next();
+      Region region = Objects.requireNonNull(at.at(run.gpa()), "a run in no region");
+      region.set((run.gpa() - region.base) / PAGE_BYTES, run.lengthBytes() / PAGE_BYTES);
+    }
+    return new DirtyPages(empty);
+  }
+
   /** The dirty pages of one guest from those of its regions, which do not overlap. */
   public static DirtyPages joined(List<DirtyPages> parts) {
     List<Region> all = new ArrayList<>();
@@ -76,6 +98,18 @@ public final class DirtyPages {
       union.add(regions.get(i).or(other.regions.get(i)));
     }
     return new DirtyPages(List.copyOf(union));
+  }
+
+  /**
+   * The larger pages that have a dirty page in them, whole.
+   *
+   * @param pageBytes a power of two, a divisor of every region's base and size
+   */
+  public DirtyPages rounded(long pageBytes) {
+    long unit = pageBytes / PAGE_BYTES;
+    return unit <= 1
+        ? this
+        : new DirtyPages(regions.stream().map(region -> region.rounded(unit)).toList());
   }
 
   /** Bytes in all dirty pages. */
@@ -149,6 +183,30 @@ public final class DirtyPages {
       this.base = base;
       this.pages = pages;
       this.words = words;
+    }
+
+    /** No page is dirty. */
+    Region(long base, long pages) {
+      this(base, pages, new long[Math.toIntExact((pages + 63) >>> 6)]);
+    }
+
+    /** Only while the region is made. */
+    void set(long first, long number) {
+      for (long page = first; page < first + number; ) {
+        long end = Math.min(first + number, (page | 63) + 1);
+        words[(int) (page >>> 6)] |= -1L << (page & 63) & -1L >>> (-end & 63);
+        page = end;
+      }
+    }
+
+    Region rounded(long unit) {
+      Region all = new Region(base, pages);
+      for (long page = nextPage(0, pages, 0); page < pages; page = nextPage(page, pages, 0)) {
+        long first = page / unit * unit;
+        all.set(first, unit);
+        page = first + unit;
+      }
+      return all;
     }
 
     long count() {

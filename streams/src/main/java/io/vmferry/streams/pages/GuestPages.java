@@ -67,6 +67,15 @@ public final class GuestPages {
     return offset < 0 || offset >= sizes[i] ? OUTSIDE : firstPages[i] + offset / pageBytes;
   }
 
+  /** Whether a range is one or more whole pages of one region. */
+  public boolean areWhole(long gpa, long lengthBytes) {
+    long first = indexOf(gpa);
+    return first != OUTSIDE
+        && lengthBytes > 0
+        && ((gpa | lengthBytes) & (pageBytes - 1)) == 0
+        && lengthBytes / pageBytes <= regionEnd(first) - first;
+  }
+
   /**
    * The index of the region, in the order they were given, that holds a page.
    *

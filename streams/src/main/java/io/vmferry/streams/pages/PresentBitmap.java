@@ -41,6 +41,16 @@ public final class PresentBitmap {
     return copy;
   }
 
+  /** As many bits, each the opposite of what it is now. */
+  public PresentBitmap inverted() {
+    PresentBitmap inverted = new PresentBitmap(pages);
+    for (int i = 0; i < words.length(); i++) {
+      inverted.words.setPlain(i, ~words.get(i) & mask((long) i << 6, pages));
+    }
+    inverted.count.set(missing());
+    return inverted;
+  }
+
   /**
    * Sets one bit.
    *
@@ -124,6 +134,19 @@ public final class PresentBitmap {
       if (word != 0) {
         long found = page + Long.numberOfTrailingZeros(word);
         return found < pages ? found : -1;
+      }
+      page = (page | 63) + 1;
+    }
+    return -1;
+  }
+
+  /** The first page at or after {@code from} whose bit is set, or -1 if there is none. */
+  public long nextSet(long from) {
+    long page = from;
+    while (page < pages) {
+      long word = words.get(wordOf(page)) >>> (page & 63);
+      if (word != 0) {
+        return page + Long.numberOfTrailingZeros(word);
       }
       page = (page | 63) + 1;
     }

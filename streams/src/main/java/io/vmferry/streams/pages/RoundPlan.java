@@ -32,6 +32,16 @@ public record RoundPlan(Duration downtime, Duration timeout, TimeoutStrategy str
   }
 
   /**
+   * Whether the guest can be paused now and the rest sent within the budget.
+   *
+   * @param dirtyBytes all that is left to send
+   * @param expectedDowntime the estimate for {@code dirtyBytes}
+   */
+  public boolean fits(long dirtyBytes, Duration expectedDowntime) {
+    return dirtyBytes == 0 || expectedDowntime.compareTo(downtime) <= 0;
+  }
+
+  /**
    * Decides after a round. A guest that converged is moved even if the timeout has struck: that is
    * what the caller wanted.
    *
@@ -40,7 +50,7 @@ public record RoundPlan(Duration downtime, Duration timeout, TimeoutStrategy str
    * @param elapsed since precopy began
    */
   public Decision decide(long dirtyBytes, Duration expectedDowntime, Duration elapsed) {
-    if (dirtyBytes == 0 || expectedDowntime.compareTo(downtime) <= 0) {
+    if (fits(dirtyBytes, expectedDowntime)) {
       return Decision.SWITCH_OVER;
     }
     if (!isTimeOver(elapsed)) {

@@ -16,12 +16,14 @@ import java.util.stream.Collectors;
  * <pre>
  * ESTABLISHED -Start-&gt; STARTED -MemoryFd*-&gt; MEMORY_FDS_RECEIVED
  * STARTED | MEMORY_FDS_RECEIVED -Config-&gt; CONFIGURED -Memory*-&gt; CONFIGURED
- * CONFIGURED -State-&gt; STATE_RECEIVED -Complete | CompletePaused-&gt; COMPLETED
+ * CONFIGURED -Discard-&gt; DISCARDED -Discard*-&gt; DISCARDED
+ * CONFIGURED | DISCARDED -State-&gt; STATE_RECEIVED -Complete | CompletePaused-&gt; COMPLETED
  * any but COMPLETED -Abandon-&gt; ABORTED
  * </pre>
  *
- * <p>Where Memory is legal, so are MemoryZero and MemoryCompressed, if they were agreed. PageFault
- * is legal on fault connections only, so in none of these states. Source: docs/protocol.md#states.
+ * <p>Where Memory is legal, so are MemoryZero and MemoryCompressed, if they were agreed; so is
+ * Discard. PageFault is legal on fault connections only, so in none of these states. Source:
+ * docs/protocol.md#states.
  */
 public enum DestinationState {
   /** Connected; nothing has come yet. */
@@ -32,6 +34,8 @@ public enum DestinationState {
   MEMORY_FDS_RECEIVED,
   /** The guest exists, without its state. Additional connections are accepted from here on. */
   CONFIGURED,
+  /** Hybrid: some pages that came are out of date. No more come before the guest runs. */
+  DISCARDED,
   /** All state is here; the guest could run. */
   STATE_RECEIVED,
   /** The guest is here, running or paused. Final. */
@@ -55,6 +59,9 @@ public enum DestinationState {
     allow(CONFIGURED, Command.MEMORY_ZERO, CONFIGURED);
     allow(CONFIGURED, Command.MEMORY_COMPRESSED, CONFIGURED);
     allow(CONFIGURED, Command.STATE, STATE_RECEIVED);
+    allow(CONFIGURED, Command.DISCARD, DISCARDED);
+    allow(DISCARDED, Command.DISCARD, DISCARDED);
+    allow(DISCARDED, Command.STATE, STATE_RECEIVED);
     allow(STATE_RECEIVED, Command.COMPLETE, COMPLETED);
     allow(STATE_RECEIVED, Command.COMPLETE_PAUSED, COMPLETED);
     for (DestinationState state : values()) {
@@ -91,7 +98,7 @@ public enum DestinationState {
 
   /** Whether additional connections, of either role, belong to the migration now. */
   public boolean acceptsConnections() {
-    return this == CONFIGURED || this == STATE_RECEIVED;
+    return this == CONFIGURED || this == DISCARDED || this == STATE_RECEIVED;
   }
 
   /**

@@ -21,7 +21,8 @@ import java.util.stream.Collectors;
  * <pre>
  * CONNECTED -Start-&gt; STARTED -MemoryFd*-&gt; MEMORY_FDS_SENT
  * STARTED | MEMORY_FDS_SENT -Config-&gt; CONFIGURED -Memory*-&gt; CONFIGURED
- * CONFIGURED -State-&gt; STATE_SENT -Complete | CompletePaused-&gt; COMPLETE_SENT -ok-&gt; COMPLETED
+ * CONFIGURED -Discard-&gt; DISCARDED -Discard*-&gt; DISCARDED
+ * CONFIGURED | DISCARDED -State-&gt; STATE_SENT -Complete | CompletePaused-&gt; COMPLETE_SENT -ok-&gt; COMPLETED
  * any before COMPLETE_SENT -Abandon, error answer, lost connection-&gt; ABANDONED
  * COMPLETE_SENT -error answer-&gt; ABANDONED
  * COMPLETE_SENT -lost connection-&gt; COMPLETE_SENT: nobody knows, the guest stays paused
@@ -39,6 +40,8 @@ public enum SourceState {
   MEMORY_FDS_SENT,
   /** The destination has made the guest and takes memory. */
   CONFIGURED,
+  /** Hybrid: the destination knows which pages it must ask for. */
+  DISCARDED,
   /** The destination has all state and could run the guest. */
   STATE_SENT,
   /** Complete or CompletePaused is under way: who owns the guest is not known. */
@@ -64,6 +67,9 @@ public enum SourceState {
     allow(CONFIGURED, Command.MEMORY_ZERO, CONFIGURED);
     allow(CONFIGURED, Command.MEMORY_COMPRESSED, CONFIGURED);
     allow(CONFIGURED, Command.STATE, STATE_SENT);
+    allow(CONFIGURED, Command.DISCARD, DISCARDED);
+    allow(DISCARDED, Command.DISCARD, DISCARDED);
+    allow(DISCARDED, Command.STATE, STATE_SENT);
     allow(STATE_SENT, Command.COMPLETE, COMPLETE_SENT);
     allow(STATE_SENT, Command.COMPLETE_PAUSED, COMPLETE_SENT);
     for (SourceState state : values()) {

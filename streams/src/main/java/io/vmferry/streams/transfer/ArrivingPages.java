@@ -47,6 +47,8 @@ public final class ArrivingPages implements AutoCloseable {
   private final GuestPages pages;
   private final PresentBitmap claimed;
   private final PresentBitmap present;
+  // Whether a page that has not arrived may hold something: what it was before it was discarded.
+  private final boolean stale;
   private final List<Mapping> filling = new ArrayList<>();
   // Pages that were touched before they came, with the time. Few: at most one for each thread that
   // touches guest memory.
@@ -57,7 +59,8 @@ public final class ArrivingPages implements AutoCloseable {
    * Maps the memory a second time.
    *
    * @param memory the destination's, watched by {@code installer} for missing and minor faults
-   * @param present the pages that are there already; set here as pages arrive
+   * @param present the pages that are there already; set here as pages arrive. If there are any,
+   *     the others may hold what they were before
    * @param listener hears of every page
    * @throws IOException if the memory cannot be mapped
    */
@@ -73,6 +76,7 @@ public final class ArrivingPages implements AutoCloseable {
     }
     this.present = present;
     this.claimed = present.copy();
+    this.stale = present.count() > 0;
     try {
       for (GuestRegion region : memory.regions()) {
         filling.add(region.memfd().map(region.fileOffset(), region.sizeBytes()));
@@ -147,7 +151,20 @@ public final class ArrivingPages implements AutoCloseable {
   }
 
   /**
-   * Claimed pages need no bytes: they are zero, or in the shared file.
+   * Claimed pages are zero.
+   *
+   * @throws IOException if they cannot be mapped for the guest
+   */
+  void arrivedZero(long first, long count) throws IOException {
+    long bytes = count * pages.pageBytes();
+    if (stale) {
+      fillingOf(first).fill(pages.offsetOf(first), bytes, (byte) 0);
+    }
+    present(first, count, 0);
+  }
+
+  /**
+   * Claimed pages need no bytes: they are in the shared file.
    *
    * @throws IOException if they cannot be mapped for the guest
    */

@@ -3,6 +3,7 @@ package io.vmferry.streams.transfer;
 import io.vmferry.kvm.Gpa;
 import io.vmferry.kvm.ThreadPriority;
 import io.vmferry.kvm.memory.GuestMemory;
+import io.vmferry.streams.pages.DirtyPages;
 import io.vmferry.streams.pages.GuestPages;
 import io.vmferry.streams.pages.PresentBitmap;
 import io.vmferry.streams.transport.Connection;
@@ -105,6 +106,20 @@ public final class FaultServing {
   /** A bitmap for the 4 KiB pages of a guest, none served yet. */
   public static PresentBitmap servedPages(GuestMemory memory) {
     return new PresentBitmap(memory.sizeBytes() / COUNTED_PAGE_BYTES);
+  }
+
+  /**
+   * A bitmap for the 4 KiB pages of a guest of which some have never been served, and the others
+   * need not be.
+   */
+  public static PresentBitmap servedPages(GuestMemory memory, DirtyPages missing) {
+    PresentBitmap unserved = servedPages(memory);
+    GuestPages pages = new GuestPages(memory.regions(), COUNTED_PAGE_BYTES);
+    missing
+        .runs()
+        .forEachRemaining(
+            run -> unserved.set(pages.indexOf(run.gpa()), run.lengthBytes() / COUNTED_PAGE_BYTES));
+    return unserved.inverted();
   }
 
   /**

@@ -3,6 +3,7 @@ package io.vmferry.streams.transfer;
 import io.vmferry.kvm.OwnedFd;
 import io.vmferry.kvm.memory.GuestMemory;
 import io.vmferry.streams.wire.Extensions;
+import io.vmferry.streams.wire.MemoryRangeTable;
 import io.vmferry.streams.wire.Response;
 import java.util.function.LongConsumer;
 import org.apache.pekko.util.ByteString;
@@ -73,6 +74,13 @@ public sealed interface Inbound {
 
   /** A Memory, or one of its extensions, was carried out and answered. */
   record Memory(ReceivedMemory received) implements Inbound {}
+
+  /**
+   * What came for these pages is out of date, or nothing did: they come once the guest runs.
+   *
+   * @param pages not checked against the guest's memory
+   */
+  record Discard(MemoryRangeTable pages, Answer answer) implements Question {}
 
   /**
    * The state of vCPUs and devices.

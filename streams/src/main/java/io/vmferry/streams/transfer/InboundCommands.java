@@ -8,6 +8,7 @@ import io.vmferry.streams.transport.Connection;
 import io.vmferry.streams.transport.Payloads;
 import io.vmferry.streams.wire.Command;
 import io.vmferry.streams.wire.Extensions;
+import io.vmferry.streams.wire.MemoryRangeTable;
 import io.vmferry.streams.wire.ProtocolException;
 import io.vmferry.streams.wire.Request;
 import io.vmferry.streams.wire.Response;
@@ -120,6 +121,7 @@ public final class InboundCommands extends GraphStage<SourceShape<Inbound>> {
         case MEMORY_FD -> receiveDescriptor();
         case CONFIG -> ask(new Inbound.Config(payload(length), new Pending()));
         case MEMORY, MEMORY_ZERO, MEMORY_COMPRESSED -> receiveMemory(request);
+        case DISCARD -> ask(new Inbound.Discard(discarded(request), new Pending()));
         case STATE -> ask(new Inbound.State(payload(length), new Pending()));
         case COMPLETE -> ask(new Inbound.Complete(false, new Pending()));
         case COMPLETE_PAUSED -> ask(new Inbound.Complete(true, new Pending()));
@@ -153,12 +155,20 @@ public final class InboundCommands extends GraphStage<SourceShape<Inbound>> {
       ask(new Inbound.MemoryFd(slot.flip().getInt(), fd, new Pending()));
     }
 
-    private void receiveMemory(Request request) throws IOException {
+    private MemoryRangeTable discarded(Request request) throws IOException {
+      return memoryReceiver().receiveTable(connection, request);
+    }
+
+    private MemoryReceiver memoryReceiver() throws ProtocolException {
       if (receiver == null) {
         throw new ProtocolException("no Memory, as this guest's memory is not sent", "one")
             .inState(state.name());
       }
-      ReceivedMemory received = receiver.receive(connection, request);
+      return receiver;
+    }
+
+    private void receiveMemory(Request request) throws IOException {
+      ReceivedMemory received = memoryReceiver().receive(connection, request);
       state = stateAfterAnswer;
       write(Response.ok());
       push(out, new Inbound.Memory(received));

@@ -70,11 +70,9 @@ public final class MemoryReceiver {
     CompressedHeader how = null;
     MemoryRangeTable table;
     try {
-      int length = WireLimits.checkTable(request, memory.sizeBytes());
-      ByteBuffer payload = ByteBuffer.wrap(Payloads.read(connection, length));
+      ByteBuffer payload = payload(connection, request);
       how = isCompressed ? CompressedHeader.decode(payload) : null;
-      table = MemoryRangeTable.decode(payload);
-      check(request, table);
+      table = table(request, payload);
     } catch (ProtocolException e) {
       throw e.atOffset(tableOffset);
     }
@@ -91,6 +89,32 @@ public final class MemoryReceiver {
       }
     }
     return new ReceivedMemory(isZero ? 0 : table.totalBytes(), table.count());
+  }
+
+  /**
+   * Receives the table of a command that brings no memory, and whose header was read.
+   *
+   * @throws ProtocolException as {@link #receive}
+   * @throws IOException if the connection fails
+   */
+  MemoryRangeTable receiveTable(Connection connection, Request request) throws IOException {
+    long tableOffset = connection.bytesRead();
+    try {
+      return table(request, payload(connection, request));
+    } catch (ProtocolException e) {
+      throw e.atOffset(tableOffset);
+    }
+  }
+
+  private ByteBuffer payload(Connection connection, Request request) throws IOException {
+    int length = WireLimits.checkTable(request, memory.sizeBytes());
+    return ByteBuffer.wrap(Payloads.read(connection, length));
+  }
+
+  private MemoryRangeTable table(Request request, ByteBuffer payload) throws ProtocolException {
+    MemoryRangeTable table = MemoryRangeTable.decode(payload);
+    check(request, table);
+    return table;
   }
 
   /**

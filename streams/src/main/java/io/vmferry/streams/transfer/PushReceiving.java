@@ -1,6 +1,5 @@
 package io.vmferry.streams.transfer;
 
-import io.vmferry.kvm.Gpa;
 import io.vmferry.kvm.memory.GuestMemory;
 import io.vmferry.streams.pages.GuestPages;
 import io.vmferry.streams.transport.Connection;
@@ -105,8 +104,7 @@ final class PushReceiving {
   }
 
   private void check(long gpa, long length) throws ProtocolException {
-    boolean whole = ((gpa | length) & (pages.pageBytes() - 1)) == 0;
-    if (!whole || length == 0 || memory.find(new Gpa(gpa), length) == null) {
+    if (!pages.areWhole(gpa, length)) {
       throw new ProtocolException(
           "whole pages inside one region of the guest's memory",
           new MemoryRange(gpa, length).toString());
@@ -117,7 +115,7 @@ final class PushReceiving {
     for (long page = first; page < end; ) {
       long mine = arriving.claim(page, end - page);
       if (mine > 0) {
-        arriving.arrivedWithoutBytes(page, mine);
+        arriving.arrivedZero(page, mine);
       }
       page += Math.max(1, mine);
     }

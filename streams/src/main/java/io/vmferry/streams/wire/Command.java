@@ -37,7 +37,9 @@ public enum Command {
   /** Ends a push connection: every page was pushed or served; no payload. */
   PUSHED(0x8010, Extension.PUSH),
   /** Ends a fault connection: the destination has every page; no payload. */
-  FILLED(0x8011, Extension.PUSH);
+  FILLED(0x8011, Extension.PUSH),
+  /** A range table; what came for these pages is out of date, and postcopy brings them. */
+  DISCARD(0x8020, Extension.HYBRID);
 
   private static final Command[] BASE = new Command[10];
   private static final List<Command> OF_EXTENSIONS = new ArrayList<>();

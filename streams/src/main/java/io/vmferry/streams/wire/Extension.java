@@ -11,7 +11,9 @@ public enum Extension {
   /** {@link Command#MEMORY_COMPRESSED}: ranges whose bytes are compressed. */
   COMPRESSED(1),
   /** Postcopy: pages come unasked on push connections, and the end is said in a command. */
-  PUSH(4);
+  PUSH(4),
+  /** {@link Command#DISCARD}: precopy rounds, then postcopy of what is still dirty. */
+  HYBRID(5);
 
   private final int mask;
 

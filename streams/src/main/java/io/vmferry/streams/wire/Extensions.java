@@ -34,6 +34,11 @@ public record Extensions(int bits) {
     return (bits & extension.mask()) != 0;
   }
 
+  /** The set without one. */
+  public Extensions without(Extension extension) {
+    return new Extensions(bits & ~extension.mask());
+  }
+
   /** What is in both sets: the destination's answer to an offer. */
   public Extensions and(Extensions other) {
     return new Extensions(bits & other.bits);

@@ -63,6 +63,11 @@ public record Request(Command command, int version, Extensions extensions, long 
         WireFormat.COMPRESSED_HEADER_BYTES + (long) ranges * WireFormat.RANGE_BYTES);
   }
 
+  /** Discard with a table of so many ranges. */
+  public static Request discard(int ranges) {
+    return of(Command.DISCARD, (long) ranges * WireFormat.RANGE_BYTES);
+  }
+
   /** MemoryFd; the slot number and the descriptor follow in one message. */
   public static Request memoryFd() {
     return of(Command.MEMORY_FD, WireFormat.SLOT_BYTES);

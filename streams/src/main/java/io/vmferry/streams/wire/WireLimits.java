@@ -71,7 +71,7 @@ public final class WireLimits {
       case PAGE_FAULT -> exactly(request, WireFormat.RANGE_BYTES);
       case CONFIG -> atMost(request, CONFIG_BYTES);
       case STATE -> atMost(request, STATE_BYTES);
-      case MEMORY, MEMORY_ZERO -> table(request, 0);
+      case MEMORY, MEMORY_ZERO, DISCARD -> table(request, 0);
       case MEMORY_COMPRESSED -> table(request, WireFormat.COMPRESSED_HEADER_BYTES);
     }
     return (int) length;

@@ -39,6 +39,18 @@ class DirtyPagesTest {
   }
 
   @Test
+  void roundsOutToLargerPages() {
+    DirtyPages dirty = region(BASE, 64, 1L << 5 | 1L << 6 | 1L << 32, 0);
+
+    DirtyPages rounded = dirty.rounded(8 * PAGE);
+
+    assertEquals(
+        List.of(new PageRun(BASE, 8 * PAGE), new PageRun(BASE + 32 * PAGE, 8 * PAGE)),
+        runs(rounded));
+    assertSame(dirty, dirty.rounded(PAGE));
+  }
+
+  @Test
   void findsNothingInACleanBitmap() {
     DirtyPages clean = region(BASE, 128, 0, 0);
 

@@ -32,6 +32,24 @@ class PresentBitmapTest {
   }
 
   @Test
+  void theInvertedBitmapHasTheOtherPages() {
+    PresentBitmap present = new PresentBitmap(130);
+    present.set(3);
+    present.set(60, 70);
+
+    PresentBitmap missing = present.inverted();
+
+    assertEquals(59, missing.count());
+    assertEquals(0, missing.nextSet(0));
+    assertEquals(59, missing.nextSet(59));
+    assertEquals(-1, missing.nextSet(60));
+    assertEquals(3, missing.nextClear(0));
+    assertEquals(3, present.nextSet(0));
+    assertEquals(60, present.nextSet(4));
+    assertTrue(new PresentBitmap(65).inverted().isComplete());
+  }
+
+  @Test
   void setsARunUpToTheNextSetBit() {
     PresentBitmap claimed = new PresentBitmap(300);
     claimed.set(200);

@@ -20,17 +20,18 @@ class DestinationStateTest {
   private static final Extensions ALL = Extensions.known();
 
   // Columns: Start Config State Memory Complete Abandon MemoryFd CompletePaused PageFault
-  // MemoryZero MemoryCompressed Pushed Filled, with every extension agreed.
+  // MemoryZero MemoryCompressed Pushed Filled Discard, with every extension agreed.
   // A dash is an error answer and the end.
   private static final String TABLE =
       """
-      ESTABLISHED         STARTED - - - - ABORTED - - - - - - -
-      STARTED             - CONFIGURED - - - ABORTED MEMORY_FDS_RECEIVED - - - - - -
-      MEMORY_FDS_RECEIVED - CONFIGURED - - - ABORTED MEMORY_FDS_RECEIVED - - - - - -
-      CONFIGURED          - - STATE_RECEIVED CONFIGURED - ABORTED - - - CONFIGURED CONFIGURED - -
-      STATE_RECEIVED      - - - - COMPLETED ABORTED - COMPLETED - - - - -
-      COMPLETED           - - - - - - - - - - - - -
-      ABORTED             - - - - - - - - - - - - -
+      ESTABLISHED         STARTED - - - - ABORTED - - - - - - - -
+      STARTED             - CONFIGURED - - - ABORTED MEMORY_FDS_RECEIVED - - - - - - -
+      MEMORY_FDS_RECEIVED - CONFIGURED - - - ABORTED MEMORY_FDS_RECEIVED - - - - - - -
+      CONFIGURED          - - STATE_RECEIVED CONFIGURED - ABORTED - - - CONFIGURED CONFIGURED - - DISCARDED
+      DISCARDED           - - STATE_RECEIVED - - ABORTED - - - - - - - DISCARDED
+      STATE_RECEIVED      - - - - COMPLETED ABORTED - COMPLETED - - - - - -
+      COMPLETED           - - - - - - - - - - - - - -
+      ABORTED             - - - - - - - - - - - - - -
       """;
 
   static Stream<Arguments> product() {
@@ -87,7 +88,9 @@ class DestinationStateTest {
   void takesConnectionsOnlyBetweenConfigAndTheEnd() {
     for (DestinationState state : DestinationState.values()) {
       boolean open =
-          state == DestinationState.CONFIGURED || state == DestinationState.STATE_RECEIVED;
+          state == DestinationState.CONFIGURED
+              || state == DestinationState.DISCARDED
+              || state == DestinationState.STATE_RECEIVED;
       assertEquals(open, state.acceptsConnections(), state.name());
     }
   }

@@ -21,18 +21,19 @@ class SourceStateTest {
   private static final Extensions ALL = Extensions.known();
 
   // Columns: Start Config State Memory Complete Abandon MemoryFd CompletePaused PageFault
-  // MemoryZero MemoryCompressed Pushed Filled, with every extension agreed.
+  // MemoryZero MemoryCompressed Pushed Filled Discard, with every extension agreed.
   // A dash must never be sent.
   private static final String TABLE =
       """
-      CONNECTED       STARTED - - - - ABANDONED - - - - - - -
-      STARTED         - CONFIGURED - - - ABANDONED MEMORY_FDS_SENT - - - - - -
-      MEMORY_FDS_SENT - CONFIGURED - - - ABANDONED MEMORY_FDS_SENT - - - - - -
-      CONFIGURED      - - STATE_SENT CONFIGURED - ABANDONED - - - CONFIGURED CONFIGURED - -
-      STATE_SENT      - - - - COMPLETE_SENT ABANDONED - COMPLETE_SENT - - - - -
-      COMPLETE_SENT   - - - - - - - - - - - - -
-      COMPLETED       - - - - - - - - - - - - -
-      ABANDONED       - - - - - - - - - - - - -
+      CONNECTED       STARTED - - - - ABANDONED - - - - - - - -
+      STARTED         - CONFIGURED - - - ABANDONED MEMORY_FDS_SENT - - - - - - -
+      MEMORY_FDS_SENT - CONFIGURED - - - ABANDONED MEMORY_FDS_SENT - - - - - - -
+      CONFIGURED      - - STATE_SENT CONFIGURED - ABANDONED - - - CONFIGURED CONFIGURED - - DISCARDED
+      DISCARDED       - - STATE_SENT - - ABANDONED - - - - - - - DISCARDED
+      STATE_SENT      - - - - COMPLETE_SENT ABANDONED - COMPLETE_SENT - - - - - -
+      COMPLETE_SENT   - - - - - - - - - - - - - -
+      COMPLETED       - - - - - - - - - - - - - -
+      ABANDONED       - - - - - - - - - - - - - -
       """;
 
   static Stream<Arguments> product() {
@@ -81,6 +82,7 @@ class SourceStateTest {
           case STARTED -> DestinationState.STARTED;
           case MEMORY_FDS_SENT -> DestinationState.MEMORY_FDS_RECEIVED;
           case CONFIGURED -> DestinationState.CONFIGURED;
+          case DISCARDED -> DestinationState.DISCARDED;
           case STATE_SENT -> DestinationState.STATE_RECEIVED;
           case COMPLETE_SENT, COMPLETED -> DestinationState.COMPLETED;
           case ABANDONED -> DestinationState.ABORTED;

@@ -80,6 +80,8 @@ class BadFramesTest {
     assertRefused(Request.of(Command.STATE, (256 << 20) + 1));
     assertEquals(256 << 20, WireLimits.check(Request.memoryZero(16 << 20)));
     assertRefused(Request.of(Command.MEMORY_ZERO, 17));
+    assertRefused(Request.of(Command.DISCARD, 17));
+    assertRefused(Request.of(Command.DISCARD, (256 << 20) + 16));
     assertRefused(Request.of(Command.MEMORY_ZERO, (256 << 20) + 16));
     assertEquals((256 << 20) + 8, WireLimits.check(Request.memoryCompressed(16 << 20)));
     assertRefused(Request.of(Command.MEMORY_COMPRESSED, 0));

@@ -79,7 +79,11 @@ class GoldenFramesTest {
             Request.of(Command.PUSHED),
             "10 80 00 00 00 00 00 00 00 00 00 00 00 00 00 00"),
         Arguments.of(
-            Extension.PUSH, Request.filled(), "11 80 00 00 00 00 00 00 00 00 00 00 00 00 00 00"));
+            Extension.PUSH, Request.filled(), "11 80 00 00 00 00 00 00 00 00 00 00 00 00 00 00"),
+        Arguments.of(
+            Extension.HYBRID,
+            Request.discard(3),
+            "20 80 00 00 00 00 00 00 30 00 00 00 00 00 00 00"));
   }
 
   @ParameterizedTest
