@@ -85,6 +85,8 @@ public final class PushSending {
   public void run() throws IOException {
     while (collect()) {
       send();
+      // Afterwards: a page that waited here, marked as served, would be demanded and sent twice.
+      acquire(data.bytes());
     }
     ByteBuffer end = ByteBuffer.allocateDirect(WireFormat.REQUEST_BYTES);
     Request.of(Command.PUSHED).encode(end);
@@ -141,7 +143,6 @@ public final class PushSending {
       progress.sent(zeros.bytes(), wireBytes);
     }
     if (!data.isEmpty()) {
-      acquire(data.bytes());
       sendData();
       progress.sent(data.bytes(), data.bytes());
     }
