@@ -5,6 +5,7 @@ import io.vmferry.actors.machine.MachineState;
 import io.vmferry.actors.machine.MemoryBudget;
 import io.vmferry.actors.migration.ArrivalGate;
 import io.vmferry.actors.migration.Failures;
+import io.vmferry.actors.migration.MemoryMode;
 import io.vmferry.actors.migration.MigrationDestination;
 import io.vmferry.actors.migration.MigrationEvent;
 import io.vmferry.actors.migration.MigrationIds;
@@ -96,6 +97,12 @@ public final class VmHost {
   /** Cancels a session of either side; answered {@link Done} or {@link Rejected}. */
   public record CancelMigration(String migrationId, ActorRef<Reply> replyTo) implements Command {}
 
+  /**
+   * Ends the rounds of a hybrid migration that leaves: the guest moves at once, and what was not
+   * sent follows. Answered {@link Done} when the session was told, or {@link Rejected}.
+   */
+  public record SwitchToPostcopy(String migrationId, ActorRef<Reply> replyTo) implements Command {}
+
   /** What the host answers. */
   public sealed interface Reply {}
 
@@ -153,9 +160,12 @@ public final class VmHost {
 
   record SessionEvent(MigrationEvent event) implements Command {}
 
-  /** A migration under way here: who follows it, and who ends it. */
+  /** A migration under way here: who follows it, and who steers it. */
   private record Session(
-      ActorRef<MigrationEvent> follower, boolean departure, Consumer<ActorRef<Reply>> cancel) {}
+      ActorRef<MigrationEvent> follower,
+      boolean departure,
+      Consumer<ActorRef<Reply>> cancel,
+      Consumer<ActorRef<Reply>> switchToPostcopy) {}
 
   // Every question to a Vm is answered within a pause; longer means a vCPU that cannot leave the
   // guest, such as one that waits for a page from a lost source.
@@ -198,7 +208,10 @@ public final class VmHost {
         .onMessage(SendStarted.class, this::onSendStarted)
         .onMessage(SessionEvent.class, this::onSessionEvent)
         .onMessage(ReceiveVm.class, this::receiveVm)
-        .onMessage(CancelMigration.class, this::cancel)
+        .onMessage(CancelMigration.class, m -> steer(m.migrationId(), Session::cancel, m.replyTo()))
+        .onMessage(
+            SwitchToPostcopy.class,
+            m -> steer(m.migrationId(), Session::switchToPostcopy, m.replyTo()))
         .onMessage(Deleted.class, this::onDeleted)
         .onMessage(Answered.class, this::onAnswered)
         .onMessage(Reserve.class, this::reserve)
@@ -293,7 +306,10 @@ public final class VmHost {
         new Session(
             request.follower(),
             true,
-            replyTo -> askVm(request.name(), to -> new Vm.CancelMigration(id, to), replyTo)));
+            replyTo -> askVm(request.name(), to -> new Vm.CancelMigration(id, to), replyTo),
+            options.mode() == MemoryMode.HYBRID
+                ? replyTo -> askVm(request.name(), to -> new Vm.SwitchToPostcopy(id, to), replyTo)
+                : replyTo -> reject(replyTo, FailureCode.WRONG_STATE, notHybrid(id))));
     context.ask(
         Vm.Reply.class,
         vm,
@@ -304,7 +320,8 @@ public final class VmHost {
                 seed ->
                     new Vm.Session<>(
                         MigrationSource.create(id, options, seed, events),
-                        new MigrationSource.Cancel()),
+                        new MigrationSource.Cancel(),
+                        new MigrationSource.SwitchToPostcopy()),
                 replyTo),
         (reply, failure) ->
             new SendStarted(
@@ -337,7 +354,8 @@ public final class VmHost {
             replyTo -> {
               session.tell(new MigrationDestination.Cancel());
               replyTo.tell(new Done());
-            }));
+            },
+            replyTo -> reject(replyTo, FailureCode.WRONG_STATE, notHere(id))));
     context.watchWith(session, new ReceiverGone(id));
     return Behaviors.same();
   }
@@ -361,14 +379,23 @@ public final class VmHost {
     return Behaviors.same();
   }
 
-  private Behavior<Command> cancel(CancelMigration request) {
-    Session session = sessions.get(request.migrationId());
+  private Behavior<Command> steer(
+      String id, Function<Session, Consumer<ActorRef<Reply>>> how, ActorRef<Reply> replyTo) {
+    Session session = sessions.get(id);
     if (session == null) {
-      String reason = "There is no migration " + request.migrationId() + " under way on this node.";
-      return reject(request.replyTo(), FailureCode.WRONG_STATE, reason);
+      String reason = "There is no migration " + id + " under way on this node.";
+      return reject(replyTo, FailureCode.WRONG_STATE, reason);
     }
-    session.cancel().accept(request.replyTo());
+    how.apply(session).accept(replyTo);
     return Behaviors.same();
+  }
+
+  private static String notHybrid(String id) {
+    return "Migration " + id + " cannot switch to postcopy: it was not started in hybrid mode.";
+  }
+
+  private static String notHere(String id) {
+    return "Migration " + id + " arrives here; its source switches it to postcopy.";
   }
 
   private Behavior<Command> reserve(Reserve request) {

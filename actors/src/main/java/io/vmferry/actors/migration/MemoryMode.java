@@ -6,6 +6,8 @@ public enum MemoryMode {
   PRECOPY,
   /** Fetched on fault, and in the background, while the guest runs on the destination. */
   POSTCOPY,
+  /** Precopy, until another round would gain too little; then postcopy of what is still dirty. */
+  HYBRID,
   /** Handed over as descriptors through a UNIX socket; one host, nothing is copied. */
   LOCAL
 }

@@ -12,9 +12,11 @@ import io.vmferry.actors.vm.VmSpec;
 import io.vmferry.kvm.OwnedFd;
 import io.vmferry.kvm.memory.MemoryDigest;
 import io.vmferry.streams.transfer.Inbound;
+import io.vmferry.streams.transfer.MissingPages;
 import io.vmferry.streams.transport.Connection;
 import io.vmferry.streams.wire.Extension;
 import io.vmferry.streams.wire.Extensions;
+import io.vmferry.streams.wire.ProtocolException;
 import io.vmferry.streams.wire.Response;
 import io.vmferry.streams.wire.WireLimits;
 import java.io.IOException;
@@ -87,6 +89,8 @@ public final class MigrationDestination {
 
   record Digested(String digest) implements Command {}
 
+  record PresentDigested(long digest) implements Command {}
+
   record FromVm(Vm.SessionReply reply) implements Command {}
 
   record FromUffd(Uffd.Event event) implements Command {}
@@ -117,6 +121,9 @@ public final class MigrationDestination {
   private final List<Uffd.Command> forUffd = new ArrayList<>();
   private Extensions agreed = Extensions.NONE;
   private String vmName = "";
+  private @Nullable MissingPages missing;
+  private @Nullable Connection faults;
+  private long presentDigest;
   private boolean answersSent;
 
   private MigrationDestination(
@@ -214,8 +221,7 @@ public final class MigrationDestination {
 
   private Behavior<Command> onPreparing(FromSource m) {
     if (m.event() instanceof Inbound.Start start) {
-      Extensions known = options.extensions() ? Extensions.known() : Extensions.NONE;
-      agreed = known.and(start.extensions());
+      agreed = taken().and(start.extensions());
       start.reply(Response.ok(agreed));
     } else if (m.event() instanceof Inbound.MemoryFd memory) {
       if (memoryFds.putIfAbsent(memory.slot(), memory.fd()) != null) {
@@ -234,6 +240,14 @@ public final class MigrationDestination {
       return onEnd(m.event(), MigrationPhase.PREPARING);
     }
     return Behaviors.same();
+  }
+
+  private Extensions taken() {
+    if (!options.extensions()) {
+      return Extensions.NONE;
+    }
+    Extensions known = Extensions.known();
+    return options.mode() == MemoryMode.HYBRID ? known : known.without(Extension.HYBRID);
   }
 
   private Behavior<Command> configure(Inbound.Config event) {
@@ -296,40 +310,43 @@ public final class MigrationDestination {
     figures.expect(machine.memory().sizeBytes());
     LongConsumer progress = figures.bytesReceived()::addAndGet;
     Objects.requireNonNull(reception).receiveInto(machine.memory(), agreed, progress);
-    if (options.mode() == MemoryMode.PRECOPY) {
+    if (hasRounds()) {
       event.accept(machine.memory(), progress);
     } else {
       // Whoever sends memory now is refused: it would land in pages that are missing or shared.
       event.reply(Response.ok());
     }
     context.getLog().info("Migration {}: {} is being received", id, vmName);
-    return receiving(machine, config.spec(), null);
+    missing =
+        options.mode() == MemoryMode.POSTCOPY
+            ? MissingPages.all(machine.memory())
+            : MissingPages.none(machine.memory());
+    return receiving(machine, config.spec());
+  }
+
+  private boolean hasRounds() {
+    return options.mode() == MemoryMode.PRECOPY || options.mode() == MemoryMode.HYBRID;
   }
 
   // Receiving: Memory until State.
 
-  private Behavior<Command> receiving(Machine machine, VmSpec spec, @Nullable Connection faults) {
+  private Behavior<Command> receiving(Machine machine, VmSpec spec) {
     return state(
         MigrationPhase.PRECOPY,
         on ->
-            on.onMessage(FaultConnected.class, m -> onFaultConnected(m, machine, spec, faults))
-                .onMessage(FromSource.class, m -> onReceiving(m.event(), machine, spec, faults))
+            on.onMessage(FromSource.class, m -> onReceiving(m.event(), machine, spec))
                 .onMessage(Cancel.class, m -> cancelled(MigrationPhase.PRECOPY)));
   }
 
-  private Behavior<Command> onFaultConnected(
-      FaultConnected m, Machine machine, VmSpec spec, @Nullable Connection before) {
-    return before == null ? receiving(machine, spec, m.connection()) : onOneMore(m);
-  }
-
-  private Behavior<Command> onReceiving(
-      Inbound event, Machine machine, VmSpec spec, @Nullable Connection faults) {
+  private Behavior<Command> onReceiving(Inbound event, Machine machine, VmSpec spec) {
+    if (event instanceof Inbound.Discard discard) {
+      return onDiscard(discard);
+    }
     if (!(event instanceof Inbound.State state)) {
       return onEnd(event, MigrationPhase.PRECOPY);
     }
     figures.stateCame();
-    if (options.mode() == MemoryMode.PRECOPY
-        && (faults != null || figures.bytesReceived().get() == 0)) {
+    if (hasRounds() && missing().isEmpty() && figures.bytesReceived().get() == 0) {
       return refused(event, MigrationPhase.SWITCHOVER, otherMode());
     }
     Arrival arrival;
@@ -338,10 +355,49 @@ public final class MigrationDestination {
     } catch (IOException e) {
       return refused(event, MigrationPhase.SWITCHOVER, e);
     }
-    if (options.mode() == MemoryMode.POSTCOPY) {
-      return faults == null ? awaitFaultConnection(arrival) : startUffd(arrival, faults);
+    if (missing().isEmpty()) {
+      return options.verify() ? digest(arrival) : admit(arrival, null);
     }
-    return options.verify() ? digest(arrival) : admit(arrival, null);
+    // What the rounds brought is read before the guest can change it.
+    return options.verify() && missing().presentBytes() > 0
+        ? digestPresent(arrival)
+        : lackingPages(arrival);
+  }
+
+  private Behavior<Command> onDiscard(Inbound.Discard discard) {
+    try {
+      missing().add(discard.pages());
+    } catch (ProtocolException e) {
+      return refused(discard, MigrationPhase.SWITCHOVER, e);
+    }
+    discard.reply(Response.ok());
+    return Behaviors.same();
+  }
+
+  private MissingPages missing() {
+    return Objects.requireNonNull(missing);
+  }
+
+  private Behavior<Command> digestPresent(Arrival arrival) {
+    step(() -> missing().presentDigest(), PresentDigested::new);
+    return state(
+        MigrationPhase.SWITCHOVER,
+        on ->
+            on.onMessage(PresentDigested.class, m -> onPresentDigested(m, arrival))
+                .onMessage(
+                    StepFailed.class,
+                    m -> refused(arrival.event(), MigrationPhase.SWITCHOVER, m.cause()))
+                .onMessage(Cancel.class, m -> Behaviors.same()));
+  }
+
+  private Behavior<Command> onPresentDigested(PresentDigested m, Arrival arrival) {
+    presentDigest = m.digest();
+    return lackingPages(arrival);
+  }
+
+  private Behavior<Command> lackingPages(Arrival arrival) {
+    Connection first = faults;
+    return first == null ? awaitFaultConnection(arrival) : startUffd(arrival, first);
   }
 
   /** To run this guest would be to run it without its memory. */
@@ -376,20 +432,14 @@ public final class MigrationDestination {
         FailureCode.PEER_SILENT,
         "The source opened no fault connection within "
             + WireLimits.FAULT_CONNECTION_TIMEOUT.toSeconds()
-            + " s; was its migration started with memory_mode=postcopy?");
+            + " s; did both sides name the same memory_mode?");
   }
 
-  private Behavior<Command> startUffd(Arrival arrival, Connection faults) {
+  private Behavior<Command> startUffd(Arrival arrival, Connection first) {
     ActorRef<Uffd.Event> events = context.messageAdapter(Uffd.Event.class, FromUffd::new);
     ActorRef<Uffd.Command> started =
         context.spawn(
-            Uffd.create(
-                arrival.machine().memory(),
-                faults,
-                agreed,
-                figures.fillProgress(),
-                options.verify(),
-                events),
+            Uffd.create(missing(), first, agreed, figures.fillProgress(), options.verify(), events),
             "uffd");
     uffd = started;
     forUffd.forEach(started::tell);
@@ -404,8 +454,12 @@ public final class MigrationDestination {
                     m -> refusedByCancel(arrival.event(), MigrationPhase.SWITCHOVER)));
   }
 
-  /** Connections beside the first fault connection may come at any time, also before State. */
-  private Behavior<Command> onOneMore(FaultConnected m) {
+  /** Fault connections may come at any time, also before State. */
+  private Behavior<Command> onFaultConnected(FaultConnected m) {
+    if (faults == null) {
+      faults = m.connection();
+      return Behaviors.same();
+    }
     return bringsPages(m.connection(), new Uffd.AddFaults(m.connection()));
   }
 
@@ -415,7 +469,8 @@ public final class MigrationDestination {
 
   private Behavior<Command> bringsPages(Connection connection, Uffd.Command add) {
     ActorRef<Uffd.Command> started = uffd;
-    if (options.mode() != MemoryMode.POSTCOPY || !agreed.has(Extension.PUSH)) {
+    boolean lacking = options.mode() == MemoryMode.POSTCOPY || options.mode() == MemoryMode.HYBRID;
+    if (!lacking || !agreed.has(Extension.PUSH)) {
       connection.close();
     } else if (started != null) {
       started.tell(add);
@@ -585,7 +640,7 @@ public final class MigrationDestination {
   }
 
   private Behavior<Command> handedOver(Handover handover, boolean paused) {
-    if (options.mode() == MemoryMode.POSTCOPY && handover.fill() == null) {
+    if (uffd != null && handover.fill() == null) {
       return filling(handover, paused);
     }
     return onceAnswered(MigrationPhase.SWITCHOVER, () -> arrived(handover, paused));
@@ -642,7 +697,9 @@ public final class MigrationDestination {
     tellVm(new Vm.SessionEnded(paused ? Vm.Outcome.STAYS_PAUSED : Vm.Outcome.STAYS_RUNNING));
     FillReport fill = handover.fill();
     String digest =
-        fill != null && options.verify() ? MemoryDigests.text(fill.digest()) : handover.digest();
+        fill != null && options.verify()
+            ? MemoryDigests.text(presentDigest + fill.digest())
+            : handover.digest();
     follower.tell(
         new MigrationEvent.Finished(
             figures.summary(id, handover.spec(), options.mode(), digest, fill, paused)));
@@ -749,7 +806,7 @@ public final class MigrationDestination {
         .onMessage(Tick.class, m -> onTick(phase))
         .onMessage(StepFailed.class, m -> failed(phase, m.cause()))
         .onMessage(SourceEnded.class, m -> onAnswersSent())
-        .onMessage(FaultConnected.class, this::onOneMore)
+        .onMessage(FaultConnected.class, this::onFaultConnected)
         .onMessage(PushConnected.class, this::onPushConnected)
         .onMessage(ReceptionFailed.class, m -> failed(phase, m.cause()))
         .onMessage(

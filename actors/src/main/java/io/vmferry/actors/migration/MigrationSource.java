@@ -8,13 +8,16 @@ import io.vmferry.actors.vm.MachineConfig;
 import io.vmferry.actors.vm.MemoryDigests;
 import io.vmferry.actors.vm.Vm;
 import io.vmferry.actors.vm.VmSpec;
+import io.vmferry.kvm.memory.GuestMemory;
 import io.vmferry.kvm.memory.GuestRegion;
 import io.vmferry.kvm.memory.MemoryDigest;
 import io.vmferry.streams.pages.DirtyPages;
+import io.vmferry.streams.pages.HybridPolicy;
 import io.vmferry.streams.pages.PageRun;
 import io.vmferry.streams.pages.PresentBitmap;
 import io.vmferry.streams.pages.RoundPlan;
 import io.vmferry.streams.pages.SnapshotRuns;
+import io.vmferry.streams.pages.StoppableRuns;
 import io.vmferry.streams.pages.ThrottlePolicy;
 import io.vmferry.streams.pages.TimeoutStrategy;
 import io.vmferry.streams.transfer.DirtyAgain;
@@ -31,6 +34,7 @@ import io.vmferry.streams.wire.Extensions;
 import io.vmferry.streams.wire.PeerRefusedException;
 import java.io.IOException;
 import java.time.Duration;
+import java.util.Collections;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Objects;
@@ -73,6 +77,12 @@ public final class MigrationSource {
   /** Changes the downtime budget. */
   public record LimitDowntime(Duration downtime) implements Command {}
 
+  /**
+   * Ends the rounds of a hybrid migration: the guest moves now, without what was not sent. Not
+   * heeded in other modes, for a paused guest, or once it has been paused to move.
+   */
+  public record SwitchToPostcopy() implements Command {}
+
   record Prepared(List<Connection> connections) implements Command {
     /** Copies the list. */
     Prepared {
@@ -83,6 +93,15 @@ public final class MigrationSource {
   record FromVm(Vm.SessionReply reply) implements Command {}
 
   record RoundSent(RoundResult result) implements Command {}
+
+  record PostcopyReady(List<Connection> faults, DirtyPages unsent) implements Command {
+    /** Copies the list. */
+    PostcopyReady {
+      faults = List.copyOf(faults);
+    }
+  }
+
+  record Discarded(DirtyPages pages) implements Command {}
 
   record StateAccepted() implements Command {}
 
@@ -130,6 +149,12 @@ public final class MigrationSource {
   private PageEncoding encoding = PageEncoding.plain();
   private RoundPlan plan;
   private ThrottlePolicy vcpuThrottle = ThrottlePolicy.NONE;
+  private HybridPolicy hybrid;
+  private StoppableRuns runs = new StoppableRuns(Collections.emptyIterator());
+  private boolean switchAsked;
+  // Whether the destination runs the guest before it has all of its memory.
+  private boolean postcopy;
+  private @Nullable DirtyPages discarded;
   private List<Connection> faults = List.of();
   private @Nullable ActorRef<FaultServer.Command> faultServer;
 
@@ -154,6 +179,8 @@ public final class MigrationSource {
     this.throttle = new Throttle(options.bandwidthBytesPerSecond());
     this.killSwitch = KillSwitches.shared(id);
     this.plan = new RoundPlan(options.downtime(), options.timeout(), options.timeoutStrategy());
+    this.hybrid = new HybridPolicy(seed.machine().memory().sizeBytes());
+    this.postcopy = options.mode() == MemoryMode.POSTCOPY;
   }
 
   /**
@@ -186,6 +213,12 @@ public final class MigrationSource {
 
   private List<Connection> connectAndConfigure() throws IOException {
     channel.start(options.extensions() ? Extensions.known() : Extensions.NONE);
+    if (options.mode() == MemoryMode.HYBRID && !channel.agreed().has(Extension.HYBRID)) {
+      throw new MigrationException(
+          FailureCode.INVALID_REQUEST,
+          "The destination does not take hybrid migrations; let it receive with"
+              + " memory_mode=hybrid, and with extensions on both sides.");
+    }
     if (options.mode() == MemoryMode.LOCAL) {
       for (GuestRegion region : seed.machine().memory().regions()) {
         channel.memoryFd(region.slot(), region.memfd().fd());
@@ -193,7 +226,7 @@ public final class MigrationSource {
     }
     channel.config(MachineConfig.json(spec, seed.machine()).asByteBuffer());
     return switch (options.mode()) {
-      case PRECOPY -> channel.memoryConnections(options.connections());
+      case PRECOPY, HYBRID -> channel.memoryConnections(options.connections());
       // Now, while the guest still runs here: State must not wait for them.
       case POSTCOPY -> channel.faultConnections(faultConnections());
       case LOCAL -> List.of();
@@ -201,7 +234,7 @@ public final class MigrationSource {
   }
 
   private Behavior<Command> onPrepared(Prepared prepared) {
-    if (options.mode() != MemoryMode.PRECOPY) {
+    if (!hasRounds()) {
       faults = prepared.connections();
       return pause(List.of(), DirtyPages.NONE);
     }
@@ -214,6 +247,10 @@ public final class MigrationSource {
         on ->
             on.onMessage(FromVm.class, m -> onDirtyLogStarted(m, prepared.connections()))
                 .onMessage(Cancel.class, m -> giveUp(MigrationPhase.PRECOPY, cancellation())));
+  }
+
+  private boolean hasRounds() {
+    return options.mode() == MemoryMode.PRECOPY || options.mode() == MemoryMode.HYBRID;
   }
 
   private Behavior<Command> onDirtyLogStarted(FromVm m, List<Connection> memory) {
@@ -249,6 +286,9 @@ public final class MigrationSource {
   private Behavior<Command> onTickInRound() {
     tellProgress(MigrationPhase.PRECOPY);
     boolean over = plan.isTimeOver(figures.elapsed());
+    if (over && options.mode() == MemoryMode.HYBRID) {
+      return onSwitchToPostcopy();
+    }
     if (over && plan.strategy() == TimeoutStrategy.CANCEL) {
       return giveUpInRound(MigrationPhase.PRECOPY, notConverged());
     }
@@ -260,6 +300,9 @@ public final class MigrationSource {
     context.getLog().debug("Migration {} round {}: {}", id, figures.round(), m.result());
     if (!seed.running()) {
       return pause(memory, DirtyPages.NONE);
+    }
+    if (switchAsked) {
+      return preparePostcopy(memory, DirtyPages.NONE);
     }
     seed.vm().tell(new Vm.CollectDirty(fromVm));
     return state(
@@ -277,6 +320,9 @@ public final class MigrationSource {
     figures.dirtied(dirty.bytes());
     Duration expected =
         figures.expectedDowntime(dirty.bytes(), throttle.bytesPerSecond(), plan.downtime());
+    if (options.mode() == MemoryMode.HYBRID) {
+      return onRoundOfHybrid(memory, dirty, plan.fits(dirty.bytes(), expected));
+    }
     return switch (plan.decide(dirty.bytes(), expected, figures.elapsed())) {
       case ANOTHER_ROUND -> {
         slowDown(dirty.bytes());
@@ -285,6 +331,50 @@ public final class MigrationSource {
       case SWITCH_OVER -> pause(memory, dirty);
       case CANCEL -> giveUp(MigrationPhase.PRECOPY, notConverged());
     };
+  }
+
+  /** Hybrid slows no guest down, and runs out of no time: it switches. */
+  private Behavior<Command> onRoundOfHybrid(
+      List<Connection> memory, DirtyPages dirty, boolean fits) {
+    if (fits) {
+      return pause(memory, dirty);
+    }
+    if (switchAsked || hybrid.gainsTooLittle(dirty.bytes()) || plan.isTimeOver(figures.elapsed())) {
+      return preparePostcopy(memory, dirty);
+    }
+    hybrid = new HybridPolicy(dirty.bytes());
+    return nextRound(dirty, memory);
+  }
+
+  /** A round under way ends after the chunks under way; the last one, in the pause, does not. */
+  private Behavior<Command> onSwitchToPostcopy() {
+    switchAsked = options.mode() == MemoryMode.HYBRID && seed.running();
+    if (switchAsked) {
+      runs.stop();
+    }
+    return Behaviors.same();
+  }
+
+  /** Connects, and finds out what a stopped round has not sent, while the guest still runs. */
+  private Behavior<Command> preparePostcopy(List<Connection> memory, DirtyPages dirty) {
+    step(
+        () ->
+            new PostcopyReady(
+                channel.faultConnections(faultConnections()),
+                DirtyPages.of(seed.machine().memory().regions(), runs.rest()).or(dirty)),
+        ready -> ready);
+    return state(
+        MigrationPhase.PRECOPY,
+        on ->
+            on.onMessage(PostcopyReady.class, m -> onPostcopyReady(m, memory))
+                .onMessage(Cancel.class, m -> failed(MigrationPhase.PRECOPY, cancellation())));
+  }
+
+  private Behavior<Command> onPostcopyReady(PostcopyReady ready, List<Connection> memory) {
+    context.getLog().info("Migration {}: postcopy after round {}", id, figures.round());
+    faults = ready.faults();
+    postcopy = true;
+    return pause(memory, ready.unsent());
   }
 
   /**
@@ -329,7 +419,7 @@ public final class MigrationSource {
       return guestFailed(m.reply(), MigrationPhase.SWITCHOVER);
     }
     figures.paused(paused.sinceNanos());
-    if (options.mode() != MemoryMode.PRECOPY || !seed.running()) {
+    if (!hasRounds() || !seed.running()) {
       return saveState();
     }
     seed.vm().tell(new Vm.CollectDirty(fromVm));
@@ -345,6 +435,9 @@ public final class MigrationSource {
       return guestFailed(m.reply(), MigrationPhase.SWITCHOVER);
     }
     DirtyPages rest = before.or(dirty.pages());
+    if (postcopy) {
+      return discard(rest.rounded(seed.machine().memory().pageSize().bytes()));
+    }
     figures.beginRound(rest.bytes());
     sendRound(new PrecopyRound(rest.runs(), encoding, DirtyAgain.NEVER), memory);
     return state(
@@ -357,6 +450,30 @@ public final class MigrationSource {
 
   private Behavior<Command> onLastRoundSent(RoundSent m) {
     figures.endRound(m.result().bytes(), m.result().elapsedNanos());
+    return saveState();
+  }
+
+  private Behavior<Command> discard(DirtyPages pages) {
+    if (pages.isEmpty()) {
+      // Nothing was written since: the destination has all, and opens no fault for it.
+      postcopy = false;
+      return saveState();
+    }
+    step(
+        () -> {
+          channel.discard(pages);
+          return new Discarded(pages);
+        },
+        done -> done);
+    return state(
+        MigrationPhase.SWITCHOVER,
+        on ->
+            on.onMessage(Discarded.class, this::onDiscarded)
+                .onMessage(Cancel.class, m -> failed(MigrationPhase.SWITCHOVER, cancellation())));
+  }
+
+  private Behavior<Command> onDiscarded(Discarded m) {
+    discarded = m.pages();
     return saveState();
   }
 
@@ -386,7 +503,7 @@ public final class MigrationSource {
   }
 
   private Behavior<Command> sendState(Vm.GuestSaved saved, @Nullable String digest) {
-    if (options.mode() == MemoryMode.POSTCOPY) {
+    if (postcopy) {
       serveFaults();
     }
     return sendState(saved.state(), digest);
@@ -405,17 +522,16 @@ public final class MigrationSource {
   private void serveFaults() {
     ActorRef<FaultServer.Event> events =
         context.messageAdapter(FaultServer.Event.class, FaultEvent::new);
-    PresentBitmap served = FaultServing.servedPages(seed.machine().memory());
+    GuestMemory memory = seed.machine().memory();
+    DirtyPages missing = discarded;
+    PresentBitmap served =
+        missing == null
+            ? FaultServing.servedPages(memory)
+            : FaultServing.servedPages(memory, missing);
+    figures.beginPostcopy(missing == null ? memory.sizeBytes() : missing.bytes());
     faultServer =
         context.spawn(
-            FaultServer.create(
-                faults,
-                seed.machine().memory(),
-                served,
-                channel.agreed(),
-                throttle,
-                figures,
-                events),
+            FaultServer.create(faults, memory, served, channel.agreed(), throttle, figures, events),
             "fault-server");
   }
 
@@ -483,7 +599,7 @@ public final class MigrationSource {
       @Nullable String digest, FaultServer.@Nullable Event early) {
     figures.resumed();
     context.getLog().info("Migration {}: {} is on the destination", id, spec.name());
-    if (options.mode() == MemoryMode.POSTCOPY) {
+    if (postcopy) {
       return early == null ? serving() : onFaultEvent(early);
     }
     return digest == null ? verify() : moved(digest);
@@ -641,7 +757,11 @@ public final class MigrationSource {
   }
 
   /** A round that is not the last, if the guest runs. */
-  private void sendRound(Iterator<PageRun> runs, PageEncoding encoding, List<Connection> memory) {
+  private void sendRound(Iterator<PageRun> all, PageEncoding encoding, List<Connection> memory) {
+    runs = new StoppableRuns(all);
+    if (switchAsked) {
+      runs.stop();
+    }
     DirtyAgain dirtyAgain = seed.running() ? new DirtyLogPeek(seed.machine()) : DirtyAgain.NEVER;
     sendRound(new PrecopyRound(runs, encoding, dirtyAgain), memory);
   }
@@ -676,6 +796,7 @@ public final class MigrationSource {
     return own.apply(Behaviors.receive(Command.class))
         .onMessage(Tick.class, m -> onTick(phase))
         .onMessage(StepFailed.class, m -> failed(phase, m.cause()))
+        .onMessage(SwitchToPostcopy.class, m -> onSwitchToPostcopy())
         .onMessage(LimitBandwidth.class, this::onLimitBandwidth)
         .onMessage(LimitDowntime.class, this::onLimitDowntime)
         .onAnyMessage(m -> Behaviors.same())

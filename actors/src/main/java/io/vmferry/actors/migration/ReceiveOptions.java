@@ -34,8 +34,8 @@ public record ReceiveOptions(
       throw new IllegalArgumentException(
           "A local migration hands memory over through a UNIX socket; use unix:/path");
     }
-    if (prefault && mode != MemoryMode.PRECOPY) {
-      throw new IllegalArgumentException("Only precopy receives into prefaulted memory");
+    if (prefault && mode != MemoryMode.PRECOPY && mode != MemoryMode.HYBRID) {
+      throw new IllegalArgumentException("Only precopy and hybrid receive into prefaulted memory");
     }
   }
 }

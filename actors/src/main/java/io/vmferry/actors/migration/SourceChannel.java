@@ -1,6 +1,8 @@
 package io.vmferry.actors.migration;
 
 import io.vmferry.kvm.OwnedFd;
+import io.vmferry.streams.pages.DirtyPages;
+import io.vmferry.streams.transfer.DiscardFrames;
 import io.vmferry.streams.transport.Connection;
 import io.vmferry.streams.transport.Connector;
 import io.vmferry.streams.transport.MigrationUrl;
@@ -72,6 +74,14 @@ final class SourceChannel implements AutoCloseable {
   /** Sends the configuration, JSON. */
   void config(ByteBuffer json) throws IOException {
     exchange(Request.of(Command.CONFIG, json.remaining()), json);
+  }
+
+  /** Names the pages that the destination must not take for the guest's. */
+  void discard(DirtyPages pages) throws IOException {
+    for (DiscardFrames frames = new DiscardFrames(pages.runs()); frames.hasNext(); ) {
+      main().writeFully(frames.next());
+      awaitOk(Command.DISCARD);
+    }
   }
 
   /** Sends the machine's state, JSON. */

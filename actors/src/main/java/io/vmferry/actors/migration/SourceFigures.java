@@ -32,6 +32,7 @@ final class SourceFigures implements SendProgress {
   private long dirtyRate;
   private long lastDirtyBytes = -1;
   private long lastRoundBytes;
+  private boolean postcopy;
   private int throttlePercent;
   private long firstRoundNanos;
   private long lastRoundEndNanos;
@@ -44,6 +45,15 @@ final class SourceFigures implements SendProgress {
     roundStartNanos = System.nanoTime();
     firstRoundNanos = round == 1 ? roundStartNanos : firstRoundNanos;
     roundBytes = bytes;
+    bytesBeforeRound = bytesSent.get();
+    settledBeforeRound = memorySettled.get();
+  }
+
+  /** The guest runs elsewhere, or is about to, without so many bytes of its memory. */
+  void beginPostcopy(long missingBytes) {
+    postcopy = true;
+    roundStartNanos = System.nanoTime();
+    roundBytes = missingBytes;
     bytesBeforeRound = bytesSent.get();
     settledBeforeRound = memorySettled.get();
   }
@@ -113,8 +123,7 @@ final class SourceFigures implements SendProgress {
   MigrationProgress progress(
       String id, String vm, MigrationPhase phase, long total, long limit, Duration budget) {
     long sent = bytesSent.get();
-    boolean postcopy = phase == MigrationPhase.POSTCOPY;
-    long left = (postcopy ? total : roundBytes) - (memorySettled.get() - settledBeforeRound);
+    long left = roundBytes - (memorySettled.get() - settledBeforeRound);
     long bandwidth = bandwidth(sent);
     Long expected =
         lastDirtyBytes < 0 || postcopy
@@ -144,12 +153,10 @@ final class SourceFigures implements SendProgress {
     return (long) (inRound > 0 ? now : estimate.bytesPerSecond());
   }
 
-  private long transferNanos(MemoryMode mode) {
-    return switch (mode) {
-      case PRECOPY -> lastRoundEndNanos - firstRoundNanos;
-      case POSTCOPY -> fullNanos - pauseNanos;
-      case LOCAL -> 0;
-    };
+  /** 0 if no page was sent. */
+  private long transferNanos() {
+    long end = postcopy ? fullNanos : lastRoundEndNanos;
+    return end == 0 ? 0 : end - (round > 0 ? firstRoundNanos : pauseNanos);
   }
 
   private static @Nullable Long clampedMillis(Duration expected) {
@@ -165,7 +172,7 @@ final class SourceFigures implements SendProgress {
         Machine.HYPERVISOR,
         spec.memoryBytes(),
         elapsed().toMillis(),
-        transferNanos(mode) / NANOS_PER_MILLI,
+        transferNanos() / NANOS_PER_MILLI,
         paused ? 0 : (resumeNanos - pauseNanos) / NANOS_PER_MILLI,
         (resumeNanos - pauseNanos) / NANOS_PER_MILLI,
         (fullNanos - pauseNanos) / NANOS_PER_MILLI,

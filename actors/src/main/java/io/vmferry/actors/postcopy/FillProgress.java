@@ -32,6 +32,11 @@ public final class FillProgress {
     return faults.get();
   }
 
+  /** So much of the memory was here before. */
+  void startWith(long presentBytes) {
+    bytesPresent.set(presentBytes);
+  }
+
   void received(long bytes, long memoryBytes) {
     bytesReceived.addAndGet(bytes);
     bytesPresent.addAndGet(memoryBytes);

@@ -2,8 +2,8 @@ package io.vmferry.actors.postcopy;
 
 import io.vmferry.kvm.memory.GuestMemory;
 import io.vmferry.kvm.memory.GuestRegion;
-import io.vmferry.streams.pages.PresentBitmap;
 import io.vmferry.streams.transfer.ArrivingPages;
+import io.vmferry.streams.transfer.MissingPages;
 import io.vmferry.streams.transfer.PostcopyFill;
 import io.vmferry.streams.transport.Connection;
 import io.vmferry.streams.wire.Extensions;
@@ -62,7 +62,7 @@ public final class Uffd {
   private Uffd(
       ActorContext<Command> context,
       io.vmferry.kvm.uffd.Uffd uffd,
-      GuestMemory memory,
+      MissingPages missing,
       Extensions agreed,
       FillProgress progress,
       boolean digesting,
@@ -70,14 +70,14 @@ public final class Uffd {
       throws IOException {
     this.context = context;
     this.uffd = uffd;
-    this.memory = memory;
+    this.memory = missing.memory();
     this.owner = owner;
     long pageBytes = memory.pageSize().bytes();
     this.arrivals = new Arrivals(progress, pageBytes, digesting);
     String name = context.getSelf().path().parent().name();
     ActorRef<Command> self = context.getSelf();
-    PresentBitmap none = new PresentBitmap(memory.sizeBytes() / pageBytes);
-    this.arriving = new ArrivingPages(memory, uffd, none, arrivals);
+    progress.startWith(missing.presentBytes());
+    this.arriving = new ArrivingPages(memory, uffd, missing.present(), arrivals);
     this.fill = new PostcopyFill(memory, arriving, agreed, name);
     this.reader =
         new FaultReader(
@@ -91,7 +91,7 @@ public final class Uffd {
   /**
    * Starts at once.
    *
-   * @param memory regions of which no page has been touched
+   * @param missing of memory that nobody touches
    * @param source the fault connection, behind its role header; closed when this actor ends
    * @param agreed the migration's extensions
    * @param progress moved on with every page
@@ -99,7 +99,7 @@ public final class Uffd {
    * @param owner hears the events
    */
   public static Behavior<Command> create(
-      GuestMemory memory,
+      MissingPages missing,
       Connection source,
       Extensions agreed,
       FillProgress progress,
@@ -109,11 +109,13 @@ public final class Uffd {
         context -> {
           io.vmferry.kvm.uffd.Uffd uffd = null;
           try {
+            missing.unmap();
             uffd = io.vmferry.kvm.uffd.Uffd.open();
-            for (GuestRegion region : memory.regions()) {
+            for (GuestRegion region : missing.memory().regions()) {
               uffd.register(region.mapping().hva(), region.sizeBytes(), modes());
             }
-            return new Uffd(context, uffd, memory, agreed, progress, digesting, owner).fill(source);
+            return new Uffd(context, uffd, missing, agreed, progress, digesting, owner)
+                .fill(source);
           } catch (IOException e) {
             if (uffd != null) {
               uffd.close();

@@ -21,16 +21,16 @@ import org.apache.pekko.actor.typed.javadsl.Behaviors;
  */
 final class MigratingVm {
   private final Vm vm;
-  private final Runnable cancel;
+  private final SessionControl session;
   private final boolean ranBefore;
 
   /**
-   * @param cancel tells the session to give up
+   * @param session what the guest is owned by
    * @param ranBefore whether the guest ran when the session got it
    */
-  MigratingVm(Vm vm, Runnable cancel, boolean ranBefore) {
+  MigratingVm(Vm vm, SessionControl session, boolean ranBefore) {
     this.vm = vm;
-    this.cancel = cancel;
+    this.session = session;
     this.ranBefore = ranBefore;
   }
 
@@ -38,6 +38,7 @@ final class MigratingVm {
   Behavior<Command> migrating(boolean paused) {
     return vm.receive(LifeCycle.MIGRATING)
         .onMessage(Vm.CancelMigration.class, this::cancel)
+        .onMessage(Vm.SwitchToPostcopy.class, this::switchToPostcopy)
         .onMessage(Vm.StartDirtyLog.class, m -> startDirtyLog(m.replyTo(), paused))
         .onMessage(Vm.CollectDirty.class, m -> collectDirty(m.replyTo(), paused))
         .onMessage(Vm.ThrottleVcpus.class, m -> throttle(m.percent(), paused))
@@ -55,7 +56,7 @@ final class MigratingVm {
   /** The guest has ended by itself; the session hears so at its next wish and ends. */
   private Behavior<Command> guestEnded(LifeCycle lifeCycle, String why) {
     vm.throttle().set(0);
-    cancel.run();
+    session.cancel().run();
     return vm.receive(LifeCycle.MIGRATING)
         .onMessage(Vm.StartDirtyLog.class, m -> deny(m.replyTo(), why))
         .onMessage(Vm.CollectDirty.class, m -> deny(m.replyTo(), why))
@@ -188,6 +189,7 @@ final class MigratingVm {
   private BehaviorBuilder<Command> asking(ActorRef<SessionReply> replyTo, boolean pausedAfter) {
     return vm.receive(LifeCycle.MIGRATING)
         .onMessage(Vm.CancelMigration.class, this::cancel)
+        .onMessage(Vm.SwitchToPostcopy.class, this::switchToPostcopy)
         .onMessage(Vm.SessionEnded.class, m -> ended(m.outcome(), pausedAfter))
         .onMessage(Vm.SessionDied.class, m -> ended(Vm.Outcome.STAYS, pausedAfter))
         .onMessage(
@@ -211,7 +213,13 @@ final class MigratingVm {
   }
 
   private Behavior<Command> cancel(Vm.CancelMigration request) {
-    cancel.run();
+    session.cancel().run();
+    request.replyTo().tell(new Vm.Done());
+    return Behaviors.same();
+  }
+
+  private Behavior<Command> switchToPostcopy(Vm.SwitchToPostcopy request) {
+    session.switchToPostcopy().run();
     request.replyTo().tell(new Vm.Done());
     return Behaviors.same();
   }

@@ -75,14 +75,20 @@ public final class Vm {
       String migrationId, Function<SessionSeed, Session<?>> session, ActorRef<Reply> replyTo)
       implements Request {}
 
-  /** A session's behavior, and what it is told on {@link CancelMigration}. */
-  public record Session<S>(Behavior<S> behavior, S cancel) {}
+  /**
+   * A session's behavior, and what it is told on {@link CancelMigration} and {@link
+   * SwitchToPostcopy}.
+   */
+  public record Session<S>(Behavior<S> behavior, S cancel, S switchToPostcopy) {}
 
   /** What a session is made from. */
   public record SessionSeed(ActorRef<Command> vm, VmSpec spec, Machine machine, boolean running) {}
 
   /** Asks the session to give up. Answered {@link Done} when it was told, not when it ended. */
   public record CancelMigration(String migrationId, ActorRef<Reply> replyTo) implements Request {}
+
+  /** Asks a hybrid session to end its rounds. Answered {@link Done} when it was told. */
+  public record SwitchToPostcopy(String migrationId, ActorRef<Reply> replyTo) implements Request {}
 
   // What a session tells the Vm that it owns. Only legal while migrating.
 
@@ -360,17 +366,17 @@ public final class Vm {
   private Behavior<Command> startMigration(StartMigration request, boolean running) {
     migrationId = request.migrationId();
     SessionSeed seed = new SessionSeed(context.getSelf(), spec, machine, running);
-    Runnable cancel = spawn(request.migrationId(), request.session().apply(seed));
+    SessionControl session = spawn(request.migrationId(), request.session().apply(seed));
     request.replyTo().tell(new Done());
-    return new MigratingVm(this, cancel, running).migrating(!running);
+    return new MigratingVm(this, session, running).migrating(!running);
   }
 
-  /** Starts the session; the result cancels it. */
-  private <S> Runnable spawn(String id, Session<S> session) {
+  private <S> SessionControl spawn(String id, Session<S> session) {
     ActorRef<S> ref = context.spawn(session.behavior(), id);
     // A session ends with SessionEnded; one that dies without it must not take the guest along.
     context.watchWith(ref, new SessionDied());
-    return () -> ref.tell(session.cancel());
+    return new SessionControl(
+        () -> ref.tell(session.cancel()), () -> ref.tell(session.switchToPostcopy()));
   }
 
   private Behavior<Command> arriving(MachineState state, ActorRef<SessionReply> replyTo) {
@@ -391,7 +397,7 @@ public final class Vm {
       return arrivalFailed(e, replyTo);
     }
     replyTo.tell(new GuestPaused(System.nanoTime()));
-    return new MigratingVm(this, () -> {}, false).migrating(true);
+    return new MigratingVm(this, SessionControl.NONE, false).migrating(true);
   }
 
   private Behavior<Command> arrivalFailed(Exception cause, ActorRef<SessionReply> replyTo) {
