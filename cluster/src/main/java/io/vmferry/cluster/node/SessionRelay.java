@@ -34,6 +34,9 @@ public final class SessionRelay {
   /** Cancels the session; answered by its ending or by {@link SessionReport.CancelRefused}. */
   public record Cancel() implements Command {}
 
+  /** Ends the rounds of a hybrid source; dropped where that is too late. */
+  public record SwitchToPostcopy() implements Command {}
+
   /** The ending has arrived. */
   public record Acknowledge() implements Command {}
 
@@ -122,6 +125,7 @@ public final class SessionRelay {
         .onMessage(HostTold.class, m -> onEvent(m.event(), starting(cancelled)))
         .onMessage(HostTimedOut.class, m -> onHostSilent())
         .onMessage(Cancel.class, m -> starting(true))
+        .onMessage(SwitchToPostcopy.class, m -> Behaviors.same()) // only a started session is known
         .onMessage(FollowerLost.class, m -> orphaned(true))
         .onMessage(HostLost.class, m -> onHostLost("", MigrationPhase.CONNECTING))
         .onMessage(Acknowledge.class, m -> Behaviors.same()) // nothing to acknowledge yet
@@ -133,6 +137,7 @@ public final class SessionRelay {
     return Behaviors.receive(Command.class)
         .onMessage(HostTold.class, m -> onEvent(m.event(), running(sessionId, phaseOf(m, phase))))
         .onMessage(Cancel.class, m -> onCancel(sessionId))
+        .onMessage(SwitchToPostcopy.class, m -> onSwitchToPostcopy(sessionId))
         .onMessage(HostReplied.class, m -> onCancelAnswer(m.reply()))
         .onMessage(FollowerLost.class, m -> onFollowerLost(sessionId, phase))
         .onMessage(HostLost.class, m -> onHostLost(sessionId, phase))
@@ -148,6 +153,7 @@ public final class SessionRelay {
         .onMessage(FollowerLost.class, m -> Behaviors.stopped())
         .onMessage(Redeliver.class, m -> tell(ending))
         .onMessage(Cancel.class, m -> tell(ending)) // the follower has not heard it yet
+        .onMessage(SwitchToPostcopy.class, m -> Behaviors.same()) // too late
         .onMessage(HostTold.class, m -> Behaviors.same()) // one ending is told, the first
         .onMessage(HostReplied.class, m -> Behaviors.same()) // of a cancellation; it ended anyway
         .onMessage(HostTimedOut.class, m -> Behaviors.same()) // it answered meanwhile
@@ -162,6 +168,7 @@ public final class SessionRelay {
         .onMessage(HostTold.class, m -> onOrphanEvent(m.event()))
         .onMessage(HostLost.class, m -> Behaviors.stopped())
         .onMessage(Cancel.class, m -> Behaviors.same()) // from a follower that has given up
+        .onMessage(SwitchToPostcopy.class, m -> Behaviors.same()) // likewise
         .onMessage(Acknowledge.class, m -> Behaviors.same()) // from a follower that has given up
         .onMessage(FollowerLost.class, m -> Behaviors.same()) // known
         .onMessage(HostTimedOut.class, m -> Behaviors.same()) // a late answer is still awaited
@@ -218,6 +225,11 @@ public final class SessionRelay {
 
   private Behavior<Command> onCancel(String sessionId) {
     host.tell(new VmHost.CancelMigration(sessionId, replies));
+    return Behaviors.same();
+  }
+
+  private Behavior<Command> onSwitchToPostcopy(String sessionId) {
+    host.tell(new VmHost.SwitchToPostcopy(sessionId, context.getSystem().ignoreRef()));
     return Behaviors.same();
   }
 

@@ -31,6 +31,9 @@ final class MigrationRun {
   /** Somebody wants it cancelled. */
   record Cancel() implements Command {}
 
+  /** Somebody wants a hybrid migration to end its rounds. */
+  record SwitchToPostcopy() implements Command {}
+
   record NodesListed(NodeDirectory.@Nullable Nodes nodes) implements Command {}
 
   record Surveyed(NodeView node, NodeAgent.@Nullable StatusReply reply) implements Command {}
@@ -106,6 +109,7 @@ final class MigrationRun {
         .onMessage(NodesListed.class, this::onNodesListed)
         .onMessage(Surveyed.class, m -> Behaviors.same()) // nobody was asked yet
         .onMessage(Cancel.class, m -> Behaviors.same()) // nobody knows its id before Accepted
+        .onMessage(SwitchToPostcopy.class, m -> Behaviors.same()) // likewise
         .onMessage(Reported.class, m -> Behaviors.same()) // no session yet
         .onMessage(SideLost.class, m -> Behaviors.same()) // no sides yet
         .onMessage(StartTimedOut.class, m -> Behaviors.same()) // nothing started
@@ -121,6 +125,7 @@ final class MigrationRun {
         .onMessage(Surveyed.class, m -> surveying(expected, plus(answers, answer(m))))
         .onMessage(NodesListed.class, m -> Behaviors.same()) // known
         .onMessage(Cancel.class, m -> Behaviors.same()) // nobody knows its id before Accepted
+        .onMessage(SwitchToPostcopy.class, m -> Behaviors.same()) // likewise
         .onMessage(Reported.class, m -> Behaviors.same()) // no session yet
         .onMessage(SideLost.class, m -> Behaviors.same()) // no sides yet
         .onMessage(StartTimedOut.class, m -> Behaviors.same()) // nothing started

@@ -51,6 +51,7 @@ final class MovingRun {
   private MigrationRecord record;
   private @Nullable SessionSide firstOver;
   private boolean handedOver;
+  private boolean switchAsked;
 
   /** Asks the destination to listen. */
   static Behavior<Command> begin(
@@ -89,6 +90,7 @@ final class MovingRun {
     return withoutSurvey()
         .onMessage(Reported.class, m -> onReportWhilePreparing(m.report()))
         .onMessage(MigrationRun.Cancel.class, m -> onCancelWhilePreparing())
+        .onMessage(MigrationRun.SwitchToPostcopy.class, m -> onSwitchToPostcopy())
         .onMessage(SideLost.class, this::onSideLost)
         .onMessage(StartTimedOut.class, this::onStartTimedOut)
         .onMessage(SettleTimedOut.class, m -> Behaviors.same()) // nothing settles yet
@@ -99,6 +101,7 @@ final class MovingRun {
     return withoutSurvey()
         .onMessage(Reported.class, m -> onReport(m.report()))
         .onMessage(MigrationRun.Cancel.class, m -> onCancelWhileMoving())
+        .onMessage(MigrationRun.SwitchToPostcopy.class, m -> onSwitchToPostcopy())
         .onMessage(SideLost.class, this::onSideLost)
         .onMessage(StartTimedOut.class, this::onStartTimedOut)
         .onMessage(SettleTimedOut.class, m -> Behaviors.same()) // nothing settles yet
@@ -109,6 +112,7 @@ final class MovingRun {
     return withoutSurvey()
         .onMessage(Reported.class, m -> onReport(m.report()))
         .onMessage(MigrationRun.Cancel.class, m -> Behaviors.same()) // it is ending already
+        .onMessage(MigrationRun.SwitchToPostcopy.class, m -> Behaviors.same()) // likewise
         .onMessage(SideLost.class, this::onSideLost)
         .onMessage(StartTimedOut.class, this::onStartTimedOut)
         .onMessage(SettleTimedOut.class, m -> onSettleTimedOut())
@@ -160,6 +164,8 @@ final class MovingRun {
       note(started);
       if (record.cancelRequested() || firstOver != null) {
         started.session().tell(new SessionRelay.Cancel());
+      } else if (switchAsked && side == SessionSide.SOURCE) {
+        started.session().tell(new SessionRelay.SwitchToPostcopy());
       }
       return Behaviors.same();
     }
@@ -207,6 +213,16 @@ final class MovingRun {
   private Behavior<Command> onCancelWhileMoving() {
     tellChange(record.withCancelRequested(true));
     cancel(SessionSide.SOURCE);
+    return Behaviors.same();
+  }
+
+  /** Told to the source now, or as soon as its session is known. */
+  private Behavior<Command> onSwitchToPostcopy() {
+    switchAsked = true;
+    ActorRef<SessionRelay.Command> session = sessions.get(SessionSide.SOURCE);
+    if (session != null) {
+      session.tell(new SessionRelay.SwitchToPostcopy());
+    }
     return Behaviors.same();
   }
 

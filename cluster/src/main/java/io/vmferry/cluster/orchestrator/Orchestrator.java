@@ -1,5 +1,6 @@
 package io.vmferry.cluster.orchestrator;
 
+import io.vmferry.actors.migration.MemoryMode;
 import io.vmferry.actors.vm.FailureCode;
 import io.vmferry.cluster.CborSerializable;
 import io.vmferry.cluster.ClusterSettings;
@@ -58,6 +59,12 @@ public final class Orchestrator extends AbstractBehavior<Orchestrator.Command> {
    * {@link Refused} if it has ended, or {@link NoSuchMigration}.
    */
   public record CancelMigration(String id, ActorRef<Reply> replyTo) implements Command {}
+
+  /**
+   * Ends the rounds of a hybrid migration; answered {@link Described} (on its way), {@link Refused}
+   * if it has ended or is of another mode, or {@link NoSuchMigration}.
+   */
+  public record SwitchToPostcopy(String id, ActorRef<Reply> replyTo) implements Command {}
 
   record RunAdmitted(MigrationRecord record, ActorRef<Reply> replyTo) implements Command {}
 
@@ -127,7 +134,9 @@ public final class Orchestrator extends AbstractBehavior<Orchestrator.Command> {
         .onMessage(GetMigration.class, m -> describe(m.id(), m.replyTo()))
         .onMessage(ListMigrations.class, this::onList)
         .onMessage(Follow.class, this::onFollow)
-        .onMessage(CancelMigration.class, this::onCancel)
+        .onMessage(
+            CancelMigration.class, m -> steer(m.id(), new MigrationRun.Cancel(), m.replyTo()))
+        .onMessage(SwitchToPostcopy.class, this::onSwitchToPostcopy)
         .onMessage(RunAdmitted.class, this::onAdmitted)
         .onMessage(RunRefused.class, this::onRefused)
         .onMessage(RunChanged.class, this::onChanged)
@@ -247,18 +256,28 @@ public final class Orchestrator extends AbstractBehavior<Orchestrator.Command> {
     return followers.values().stream().anyMatch(listeners -> listeners.contains(follower));
   }
 
-  private Behavior<Command> onCancel(CancelMigration message) {
+  private Behavior<Command> onSwitchToPostcopy(SwitchToPostcopy message) {
     MigrationRecord record = records.get(message.id());
-    Active run = active.get(message.id());
-    if (record != null && run == null) {
-      String reason = "Migration " + message.id() + " has ended already.";
+    if (record != null && record.params().mode() != MemoryMode.HYBRID) {
+      String reason =
+          "Migration " + message.id() + " was not started in hybrid mode and cannot switch.";
       message.replyTo().tell(new Refused(FailureCode.WRONG_STATE, reason));
       return this;
     }
-    if (record != null && run != null) {
-      run.run().tell(new MigrationRun.Cancel());
+    return steer(message.id(), new MigrationRun.SwitchToPostcopy(), message.replyTo());
+  }
+
+  /** Tells a migration under way something. */
+  private Behavior<Command> steer(
+      String id, MigrationRun.Command command, ActorRef<Reply> replyTo) {
+    Active run = active.get(id);
+    if (run != null) {
+      run.run().tell(command);
+    } else if (records.containsKey(id)) {
+      replyTo.tell(new Refused(FailureCode.WRONG_STATE, "Migration " + id + " has ended already."));
+      return this;
     }
-    return describe(message.id(), message.replyTo());
+    return describe(id, replyTo);
   }
 
   private void remember(MigrationRecord record) {

@@ -176,6 +176,14 @@ class SessionRelayTest {
   }
 
   @Test
+  void passesASwitchToPostcopyOn() {
+    running(KIT.createTestProbe()).tell(new SessionRelay.SwitchToPostcopy());
+
+    assertEquals(
+        "s-1", host.expectMessageClass(VmHost.SwitchToPostcopy.class, PATIENCE).migrationId());
+  }
+
+  @Test
   void aHostThatDoesNotAnswerMayHaveStartedAllTheSame() {
     starting(KIT.createTestProbe(), "host-timeout = 50ms");
 

@@ -471,6 +471,18 @@ class MigrationRunTest {
   }
 
   @Test
+  void aSwitchToPostcopyGoesToTheSourceAtOnceOrOnceItHasStarted() {
+    ActorRef<MigrationRun.Command> run = asked(KIT.createTestProbe(), "");
+
+    run.tell(new MigrationRun.SwitchToPostcopy());
+    sourceSends();
+    sourceSession.expectMessageClass(SessionRelay.SwitchToPostcopy.class, PATIENCE);
+    run.tell(new MigrationRun.SwitchToPostcopy());
+
+    sourceSession.expectMessageClass(SessionRelay.SwitchToPostcopy.class, PATIENCE);
+  }
+
+  @Test
   void cancelledTooLateItGoesOn() {
     ActorRef<MigrationRun.Command> run = moving("");
 

@@ -143,6 +143,19 @@ class OrchestratorTest {
   }
 
   @Test
+  void switchesOnlyHybridMigrationsToPostcopy() {
+    ActorRef<Orchestrator.Command> orchestrator = orchestrator();
+    orchestrator.tell(new Orchestrator.RunChanged(record("m-1")));
+
+    orchestrator.tell(new Orchestrator.SwitchToPostcopy("m-1", asker.getRef()));
+    orchestrator.tell(new Orchestrator.SwitchToPostcopy("m-2", asker.getRef()));
+
+    String reason = answer(Orchestrator.Refused.class).reason();
+    assertEquals("Migration m-1 was not started in hybrid mode and cannot switch.", reason);
+    assertEquals("m-2", answer(Orchestrator.NoSuchMigration.class).id());
+  }
+
+  @Test
   void forgetsTheOldestThatHasEnded() {
     ActorRef<Orchestrator.Command> orchestrator =
         orchestrator(KIT.createTestProbe(), "history = 2");

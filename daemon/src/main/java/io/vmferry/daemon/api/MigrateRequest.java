@@ -9,7 +9,7 @@ import org.jspecify.annotations.Nullable;
  *
  * @param vm the VM, wherever in the cluster it is
  * @param to the destination node's name
- * @param mode {@code precopy}, {@code postcopy} or {@code local}
+ * @param mode {@code precopy}, {@code postcopy}, {@code hybrid} or {@code local}
  * @param connections 1 to 128
  * @param bandwidthBytesPerSecond 0 for no limit
  * @param downtimeMs what precopy aims for

@@ -9,7 +9,8 @@ import org.jspecify.annotations.Nullable;
  *
  * @param receiverUrl where to listen, {@code tcp:host:port} (port 0 lets the host choose) or {@code
  *     unix:/path}
- * @param memoryMode {@code precopy}, {@code postcopy} or {@code local}, as on the source
+ * @param memoryMode {@code precopy}, {@code postcopy}, {@code hybrid} or {@code local}, as on the
+ *     source
  * @param name what to call the VM here; absent for the name it has on the source
  * @param verify whether to compute the memory digest
  * @param extensions whether to take extensions of the protocol; absent for true

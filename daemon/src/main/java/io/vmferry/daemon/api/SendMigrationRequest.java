@@ -8,7 +8,7 @@ import org.jspecify.annotations.Nullable;
  * Body of {@code POST /v1/vms/{name}/send-migration}.
  *
  * @param destinationUrl {@code tcp:host:port} or {@code unix:/path}
- * @param memoryMode {@code precopy}, {@code postcopy} or {@code local}
+ * @param memoryMode {@code precopy}, {@code postcopy}, {@code hybrid} or {@code local}
  * @param connections 1 to 128
  * @param downtimeMs what precopy aims for
  * @param timeoutS how long rounds may go on

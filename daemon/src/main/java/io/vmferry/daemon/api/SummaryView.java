@@ -8,7 +8,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * The figures of a finished migration; quickstart's last line has the same.
  *
- * @param mode {@code precopy}, {@code postcopy} or {@code local}
+ * @param mode {@code precopy}, {@code postcopy}, {@code hybrid} or {@code local}
  * @param hypervisor {@code kvm} or {@code software}
  * @param memoryBytes guest memory
  * @param totalMs from the request to the end

@@ -37,7 +37,9 @@ final class MigrateCommand implements Callable<Integer> {
       paramLabel = "MODE",
       description =
           "${COMPLETION-CANDIDATES}. precopy copies while the guest runs; postcopy moves the guest"
-              + " first; local hands the memory itself over, on one host. Default: precopy.")
+              + " first; hybrid copies until another round gains little, then moves the guest and"
+              + " sends the rest; local hands the memory itself over, on one host. Default:"
+              + " precopy.")
   private Mode mode = Mode.precopy;
 
   @Option(
@@ -95,6 +97,7 @@ final class MigrateCommand implements Callable<Integer> {
   enum Mode {
     precopy,
     postcopy,
+    hybrid,
     local
   }
 
@@ -123,6 +126,7 @@ final class MigrateCommand implements Callable<Integer> {
     NodeClient client = console.client();
     MigrationRun run = new MigrationRun(console, client);
     MigrationView started = client.migrate(request);
+    run.announce(started);
     MigrationView ended = run.follow(started);
     return run.report(ended, destination(client));
   }

@@ -31,6 +31,11 @@ final class MigrationRun {
     this.client = client;
   }
 
+  /** Says the id, by which others can look at the migration and steer it. */
+  void announce(MigrationView started) {
+    console.note("Migration " + started.id() + " has begun.");
+  }
+
   /**
    * Shows progress and waits. Ctrl-C meanwhile cancels the migration.
    *

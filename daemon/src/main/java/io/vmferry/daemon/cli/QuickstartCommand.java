@@ -62,6 +62,7 @@ final class QuickstartCommand implements Callable<Integer> {
   enum Mode {
     precopy,
     postcopy,
+    hybrid,
     local
   }
 

@@ -40,6 +40,7 @@ final class SendMigrationCommand implements Callable<Integer> {
     NodeClient client = console.client();
     MigrationRun run = new MigrationRun(console, client);
     MigrationView started = client.sendMigration(vm, request);
+    run.announce(started);
     return run.report(run.follow(started));
   }
 }

@@ -106,6 +106,7 @@ final class VmferryCommand implements Runnable {
             .addSubcommand(new NodeCommand(console))
             .addSubcommand(vm)
             .addSubcommand(new MigrateCommand(console))
+            .addSubcommand(new MigratePostcopyCommand(console))
             .addSubcommand(new SendMigrationCommand(console))
             .addSubcommand(new ReceiveMigrationCommand(console))
             .addSubcommand(cluster)

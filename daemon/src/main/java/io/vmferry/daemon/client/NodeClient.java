@@ -133,6 +133,11 @@ public final class NodeClient {
     return send("DELETE", "/v1/migrations/" + segment(id), null, MigrationView.class);
   }
 
+  /** Ends the rounds of a hybrid migration; the answer is its state right now. */
+  public MigrationView switchToPostcopy(String id) throws IOException {
+    return send("POST", "/v1/migrations/" + segment(id) + "/postcopy", null, MigrationView.class);
+  }
+
   /** The cluster as the node sees it. */
   public ClusterView cluster() throws IOException {
     return get("/v1/cluster", ClusterView.class);

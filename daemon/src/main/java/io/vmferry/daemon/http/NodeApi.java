@@ -58,6 +58,9 @@ public interface NodeApi {
   /** Cancels a migration. */
   CompletionStage<MigrationView> cancelMigration(String id);
 
+  /** Ends the rounds of a hybrid migration: the guest moves now. */
+  CompletionStage<MigrationView> switchToPostcopy(String id);
+
   /** The cluster. */
   CompletionStage<ClusterView> cluster();
 

@@ -152,6 +152,7 @@ public final class Routes extends AllDirectives {
                 concat(
                     get(() -> answer(() -> node.migration(id))),
                     delete(() -> answer(() -> node.cancelMigration(id))))),
+        path("postcopy", () -> post(() -> answer(() -> node.switchToPostcopy(id)))),
         path(
             "events",
             () -> get(() -> stage(node.followMigration(id).thenApply(MigrationEvents::stream)))));

@@ -27,6 +27,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.TimeoutException;
+import java.util.function.BiFunction;
 import java.util.function.Function;
 import org.apache.pekko.Done;
 import org.apache.pekko.NotUsed;
@@ -193,25 +194,34 @@ final class LocalNode implements NodeApi {
 
   @Override
   public CompletionStage<MigrationView> cancelMigration(String id) {
+    return steer(id, VmHost.CancelMigration::new, Orchestrator.CancelMigration::new);
+  }
+
+  @Override
+  public CompletionStage<MigrationView> switchToPostcopy(String id) {
+    return steer(id, VmHost.SwitchToPostcopy::new, Orchestrator.SwitchToPostcopy::new);
+  }
+
+  /** Tells a migration something: a session of this node, or one of the orchestrator. */
+  private CompletionStage<MigrationView> steer(
+      String id,
+      BiFunction<String, ActorRef<VmHost.Reply>, VmHost.Command> session,
+      BiFunction<String, ActorRef<Orchestrator.Reply>, Orchestrator.Command> move) {
     return migration(id)
         .thenCompose(
-            view -> view.from() == null && view.to() == null ? cancelSession(id) : cancelMove(id));
+            view ->
+                view.from() == null && view.to() == null
+                    ? askHost(VmHost.Done.class, replyTo -> session.apply(id, replyTo))
+                        .thenCompose(done -> migration(id))
+                    : askOrchestrator(replyTo -> move.apply(id, replyTo))
+                        .thenApply(this::described));
   }
 
-  private CompletionStage<MigrationView> cancelSession(String id) {
-    return askHost(VmHost.Done.class, replyTo -> new VmHost.CancelMigration(id, replyTo))
-        .thenCompose(done -> migration(id));
-  }
-
-  private CompletionStage<MigrationView> cancelMove(String id) {
-    return askOrchestrator(replyTo -> new Orchestrator.CancelMigration(id, replyTo))
-        .thenApply(
-            reply -> {
-              if (reply instanceof Orchestrator.Described described) {
-                return follow(described.record());
-              }
-              throw unexpected(reply);
-            });
+  private MigrationView described(Orchestrator.Reply reply) {
+    if (reply instanceof Orchestrator.Described described) {
+      return follow(described.record());
+    }
+    throw unexpected(reply);
   }
 
   @Override

@@ -108,7 +108,7 @@ final class Problems {
       case PEER_LOST, PEER_SILENT, PEER_REFUSED -> "Look at the other node's log, then start again";
       case INCOMPATIBLE_CPU -> "Choose a destination whose CPU has what the guest was given";
       case NOT_CONVERGED ->
-          "Give it more time or bandwidth, a longer downtime, or use --mode postcopy";
+          "Give it more time or bandwidth, a longer downtime, or use --mode hybrid or postcopy";
       case PROTOCOL_VIOLATION, INTERNAL -> "Look at the logs of both nodes";
       case INVALID_REQUEST, WRONG_STATE, CANCELLED, INCOMPATIBLE_GUEST, GUEST_FAILED -> null;
     };

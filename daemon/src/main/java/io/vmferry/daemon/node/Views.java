@@ -225,7 +225,7 @@ final class Views {
       MigrationSummary faults,
       @Nullable String digest,
       @Nullable Boolean digestsMatch) {
-    boolean postcopy = clock.mode() == MemoryMode.POSTCOPY;
+    boolean postcopy = clock.mode() == MemoryMode.POSTCOPY || clock.mode() == MemoryMode.HYBRID;
     boolean timed = faults.faultsServed() > 0;
     return new SummaryView(
         word(clock.mode()),

@@ -1,7 +1,12 @@
 package io.vmferry.daemon.options;
 
+import java.util.List;
+
 /** Checks the URLs of migrations before a node is asked, so that a typing error costs nothing. */
 final class MigrationAddress {
+  /** The ways memory travels over a connection. */
+  static final List<String> MEMORY_MODES = List.of("precopy", "postcopy", "hybrid");
+
   private MigrationAddress() {}
 
   /**
@@ -47,9 +52,11 @@ final class MigrationAddress {
               + name
               + "=unix:<path>");
     }
-    if (local && mode.equals("postcopy")) {
+    if (local && !mode.equals("precopy")) {
       throw new OptionSyntaxException(
-          "local=on and memory_mode=postcopy exclude each other: with local=on no page is sent");
+          "local=on and memory_mode="
+              + mode
+              + " exclude each other: with local=on no page is sent");
     }
   }
 

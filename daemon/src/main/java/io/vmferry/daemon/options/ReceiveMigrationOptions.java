@@ -13,7 +13,7 @@ import java.util.List;
 public final class ReceiveMigrationOptions {
   /** The list's form, for help texts. */
   public static final String SYNTAX =
-      "receiver_url=tcp:<host>:<port>|unix:<path>[,memory_mode=precopy|postcopy]"
+      "receiver_url=tcp:<host>:<port>|unix:<path>[,memory_mode=precopy|postcopy|hybrid]"
           + "[,local=on|off][,name=<vm>][,verify=on|off][,extensions=on|off]"
           + "[,prefault=on|off]";
 
@@ -36,13 +36,14 @@ public final class ReceiveMigrationOptions {
     String url =
         MigrationAddress.check(
             "receiver_url", options.required("receiver_url", "tcp:0.0.0.0:9000"), 0);
-    String mode = options.oneOf("memory_mode", "precopy", List.of("precopy", "postcopy"));
+    String mode = options.oneOf("memory_mode", "precopy", MigrationAddress.MEMORY_MODES);
     boolean local = options.toggle("local", false);
     MigrationAddress.checkLocal("receiver_url", url, local, mode);
     boolean prefault = options.toggle("prefault", false);
     if (prefault && (local || mode.equals("postcopy"))) {
       throw new OptionSyntaxException(
-          "prefault=on is for memory_mode=precopy: the other modes receive no memory ahead");
+          "prefault=on is for memory_mode=precopy and hybrid: the other modes receive no memory"
+              + " ahead");
     }
     return new ReceiveMigrationRequest(
         url,

@@ -25,7 +25,7 @@ public final class SendMigrationOptions {
 
   /** The list's form, for help texts. */
   public static final String SYNTAX =
-      "destination_url=tcp:<host>:<port>|unix:<path>[,memory_mode=precopy|postcopy]"
+      "destination_url=tcp:<host>:<port>|unix:<path>[,memory_mode=precopy|postcopy|hybrid]"
           + "[,local=on|off][,connections=<n>][,downtime_ms=<n>][,timeout_s=<n>]"
           + "[,timeout_strategy=cancel|ignore][,bandwidth=<rate>][,verify=on|off]"
           + "[,extensions=on|off][,compression=auto|zstd|lz4|off][,auto_converge=on|off]";
@@ -63,7 +63,7 @@ public final class SendMigrationOptions {
     String url =
         MigrationAddress.check(
             "destination_url", options.required("destination_url", "tcp:host:9000"), 1);
-    String mode = options.oneOf("memory_mode", "precopy", List.of("precopy", "postcopy"));
+    String mode = options.oneOf("memory_mode", "precopy", MigrationAddress.MEMORY_MODES);
     boolean local = options.toggle("local", false);
     int connections = (int) options.positive("connections", 1, MAX_CONNECTIONS);
     checkTogether(url, mode, local, connections);

@@ -280,7 +280,7 @@ public final class Quickstart {
   private static void addPostcopy(List<String> lines, QuickstartResult result) {
     Double resume = result.resumeMs();
     Double full = result.fullMs();
-    if (!result.mode().equals("postcopy") || resume == null || full == null) {
+    if (result.faultsServed() == null || resume == null || full == null) {
       return;
     }
     add(lines, "resumed", Durations.formatMillis(resume) + " after the pause, on node b");

@@ -7,7 +7,7 @@ import io.vmferry.daemon.api.MigrateRequest;
 /**
  * What is demonstrated.
  *
- * @param mode {@code precopy}, {@code postcopy} or {@code local}
+ * @param mode {@code precopy}, {@code postcopy}, {@code hybrid} or {@code local}
  * @param memoryBytes guest memory
  * @param cpus vCPUs
  * @param workingSetBytes memory the guest rewrites and checks again and again

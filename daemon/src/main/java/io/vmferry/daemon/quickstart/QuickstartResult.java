@@ -10,7 +10,7 @@ import org.jspecify.annotations.Nullable;
  * The last line of {@code quickstart --json}.
  *
  * @param ok whether every check holds
- * @param mode {@code precopy}, {@code postcopy} or {@code local}
+ * @param mode {@code precopy}, {@code postcopy}, {@code hybrid} or {@code local}
  * @param hypervisor {@code kvm} or {@code software}
  * @param memoryBytes guest memory
  * @param cpus virtual CPUs

@@ -121,6 +121,7 @@ class CommandProcessTest {
     assertEquals(130, process.waitFor());
     assertEquals(
         """
+        Migration m-1 has begun.
         Cancelling migration m-1 ...
         Migration m-1 was cancelled. The guest is still on the source.
         """,

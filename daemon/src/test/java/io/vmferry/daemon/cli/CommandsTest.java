@@ -297,6 +297,15 @@ class CommandsTest {
   }
 
   @Test
+  void tellsAMigrationToSwitchToPostcopy() throws Exception {
+    node.answer("POST /v1/migrations/m-1/postcopy", 200, "{\"id\":\"m-1\",\"state\":\"running\"}");
+
+    assertEquals(0, run("migrate-postcopy", "m-1"));
+
+    assertEquals("Migration m-1 was told to switch to postcopy.\n", out.toString());
+  }
+
+  @Test
   void receivePrintsWhereItListens() {
     node.answer(
         "POST /v1/receive-migrations",

@@ -6,15 +6,20 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import io.vmferry.daemon.api.CreateVmRequest;
+import io.vmferry.daemon.api.GuestConfig;
 import io.vmferry.daemon.api.MigrateRequest;
 import io.vmferry.daemon.api.MigrationView;
+import io.vmferry.daemon.api.ProgressView;
 import io.vmferry.daemon.api.SendMigrationRequest;
 import io.vmferry.daemon.api.SummaryView;
+import io.vmferry.daemon.client.NodeClient;
 import io.vmferry.kvm.memory.PageSize;
 import io.vmferry.kvm.testing.RequiresKvm;
 import io.vmferry.kvm.testing.RequiresUffd;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Objects;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -47,9 +52,23 @@ class MigrationMatrixIT {
 
   @ParameterizedTest(name = "{0}, {1} vCPUs, {2} pages")
   @CsvSource({
-    "precopy, 1, 4K", "precopy, 2, 4K", "precopy, 4, 4K", "postcopy, 1, 4K", "postcopy, 2, 4K",
-    "postcopy, 4, 4K", "local, 1, 4K", "local, 2, 4K", "local, 4, 4K", "precopy, 2, 2M",
-    "postcopy, 2, 2M", "local, 2, 2M", "precopy, 1, 1G", "postcopy, 1, 1G", "local, 1, 1G"
+    "precopy, 1, 4K",
+    "precopy, 2, 4K",
+    "precopy, 4, 4K",
+    "postcopy, 1, 4K",
+    "postcopy, 2, 4K",
+    "postcopy, 4, 4K",
+    "hybrid, 2, 4K",
+    "hybrid, 2, 2M",
+    "local, 1, 4K",
+    "local, 2, 4K",
+    "local, 4, 4K",
+    "precopy, 2, 2M",
+    "postcopy, 2, 2M",
+    "local, 2, 2M",
+    "precopy, 1, 1G",
+    "postcopy, 1, 1G",
+    "local, 1, 1G"
   })
   void movesARunningGuest(String mode, int cpus, String pages) throws Exception {
     long bytes = pages.equals("1G") ? 1024 * MIB : 64 * MIB;
@@ -68,7 +87,7 @@ class MigrationMatrixIT {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"precopy", "postcopy", "local"})
+  @ValueSource(strings = {"precopy", "postcopy", "hybrid", "local"})
   void movesAPausedGuestAndLeavesItPaused(String mode) throws Exception {
     moves(mode, 2, "4K", 64 * MIB, false);
   }
@@ -138,7 +157,7 @@ class MigrationMatrixIT {
       boolean there = i % 2 == 0;
       NodeJvm from = there ? nodes.source() : nodes.destination();
       NodeJvm to = there ? nodes.destination() : nodes.source();
-      String mode = i % 4 < 2 ? "precopy" : "postcopy";
+      String mode = List.of("precopy", "postcopy", "hybrid").get(i % 3);
       MigrationView started =
           from.client()
               .migrate(
@@ -152,6 +171,51 @@ class MigrationMatrixIT {
       nodes.assertAbsent(from, "shuttle");
     }
     nodes.delete("shuttle");
+  }
+
+  @Test
+  void theOrchestratorPassesASwitchToPostcopyOn() throws Exception {
+    GuestConfig filled = new GuestConfig("idle", null, null, "random", null, null, null);
+    NodeClient source = nodes.source().client();
+    source.createVm(new CreateVmRequest("told", 1, 64 * MIB, "4K", filled));
+    source.boot("told");
+    String id =
+        source
+            .migrate(
+                new MigrateRequest(
+                    "told",
+                    nodes.destination().name(),
+                    "hybrid",
+                    1,
+                    16 * MIB,
+                    300,
+                    60,
+                    "cancel",
+                    true,
+                    "off",
+                    null))
+            .id();
+    Patience.until(
+        60,
+        () -> {
+          ProgressView progress = source.migration(id).progress();
+          return progress != null && progress.bytesSent() > 8 * MIB;
+        },
+        () -> "nothing is sent:\n" + nodes.source().log());
+
+    // Any node takes it: the orchestrator runs the migration.
+    nodes.destination().client().switchToPostcopy(id);
+    MigrationView end = source.awaitFinal(id, TwoNodes.LIMIT);
+
+    assertEquals("completed", end.state(), end::toString);
+    SummaryView summary = Objects.requireNonNull(end.summary());
+    assertTrue(Objects.requireNonNull(summary.digestsMatch()), summary::toString);
+    assertEquals(1, summary.rounds());
+    assertTrue(summary.bytesSent() < 66 * MIB, summary::toString);
+    assertTrue(
+        Objects.requireNonNull(summary.fullMs()) > Objects.requireNonNull(summary.resumeMs()) + 500,
+        summary::toString);
+    nodes.delete("told");
   }
 
   @Test

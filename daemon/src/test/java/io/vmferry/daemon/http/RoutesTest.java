@@ -159,6 +159,7 @@ class RoutesTest {
         new MigrateRequest("a", "b", "precopy", 1, 0, 300, 60, "cancel", false, null, null));
     client.migration("m-1");
     client.cancelMigration("m-1");
+    client.switchToPostcopy("m-1");
     client.cluster();
 
     assertEquals(
@@ -176,6 +177,7 @@ class RoutesTest {
             "migrate a b",
             "migration m-1",
             "cancelMigration m-1",
+            "switchToPostcopy m-1",
             "cluster"),
         NODE.asked);
     assertTrue(client.isReady());
@@ -330,6 +332,11 @@ class RoutesTest {
     @Override
     public CompletionStage<MigrationView> cancelMigration(String id) {
       return note("cancelMigration " + id, FAILED);
+    }
+
+    @Override
+    public CompletionStage<MigrationView> switchToPostcopy(String id) {
+      return note("switchToPostcopy " + id, FAILED);
     }
 
     @Override

@@ -209,7 +209,7 @@ class LocalNodeTest {
   }
 
   @Test
-  void cancellingASessionAsksTheHostAndAMoveTheOrchestrator() {
+  void steeringASessionAsksTheHostAndAMoveTheOrchestrator() {
     board.update(Views.begun("m-1", "a", "tcp:h:1"), view -> view);
     MigrationView move = new MigrationView("m-2", "a", "running", "n", "o", null, null, null, null);
     board.update(move, view -> view);
@@ -219,6 +219,11 @@ class LocalNodeTest {
 
     assertEquals("m-1", host.expectMessageClass(VmHost.CancelMigration.class).migrationId());
     assertEquals("m-2", orchestrator.expectMessageClass(Orchestrator.CancelMigration.class).id());
+    node.switchToPostcopy("m-1");
+    node.switchToPostcopy("m-2");
+
+    assertEquals("m-1", host.expectMessageClass(VmHost.SwitchToPostcopy.class).migrationId());
+    assertEquals("m-2", orchestrator.expectMessageClass(Orchestrator.SwitchToPostcopy.class).id());
   }
 
   @Test

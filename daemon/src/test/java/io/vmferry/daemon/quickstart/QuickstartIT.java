@@ -29,7 +29,7 @@ class QuickstartIT {
   @TempDir Path directory;
 
   @ParameterizedTest
-  @ValueSource(strings = {"precopy", "postcopy", "local"})
+  @ValueSource(strings = {"precopy", "postcopy", "hybrid", "local"})
   void movesAGuestAndProvesIt(String mode) throws Exception {
     try (CommandRun run =
         CommandRun.start(directory, "quickstart", "--mode", mode, "--memory", "256M", "--json")) {
@@ -51,7 +51,7 @@ class QuickstartIT {
       assertTrue(result.get("downtime_ms").asDouble() > 0);
       assertTrue(result.get("total_ms").asDouble() >= result.get("downtime_ms").asDouble());
       switch (mode) {
-        case "precopy" -> {
+        case "precopy", "hybrid" -> {
           assertTrue(result.get("rounds").asInt() >= 2, result::toString);
           // 64 MiB of working set and more, compressed while that is faster than the link.
           assertTrue(result.get("bytes_sent").asLong() >= 1L << 20, result::toString);
