@@ -183,11 +183,13 @@ public final class VmHost {
   private final Map<String, String> reserved = new HashMap<>();
   private final Map<String, Session> sessions = new HashMap<>();
   private final ActorRef<MigrationEvent> events;
+  private final ArrivalGate gate;
 
   private VmHost(ActorContext<Command> context) {
     this.context = context;
     this.blocking = context.getSystem().dispatchers().lookup(DispatcherSelector.blocking());
     this.events = context.messageAdapter(MigrationEvent.class, SessionEvent::new);
+    this.gate = new HostGate(context.getSelf(), kvm);
   }
 
   /** A host without virtual machines. */
@@ -344,7 +346,7 @@ public final class VmHost {
     ActorRef<MigrationDestination.Command> session =
         context.spawn(
             MigrationDestination.create(
-                id, request.options(), new Gate(), events, new Listening(request.replyTo())),
+                id, request.options(), gate, events, new Listening(request.replyTo())),
             "receive-" + id);
     sessions.put(
         id,
@@ -503,31 +505,6 @@ public final class VmHost {
     @Override
     public void failed(FailureCode code, String reason) {
       replyTo.tell(new Rejected(code, reason));
-    }
-  }
-
-  /** What a receiving session may do here; called on its threads, so it only tells. */
-  private final class Gate implements ArrivalGate {
-    private final ActorRef<Command> self = context.getSelf();
-
-    @Override
-    public void reserve(String vmName, String migrationId, ActorRef<Boolean> replyTo) {
-      self.tell(new Reserve(vmName, migrationId, replyTo));
-    }
-
-    @Override
-    public KvmSystem hypervisor() throws IOException {
-      return kvm.get();
-    }
-
-    @Override
-    public void admit(
-        VmSpec spec,
-        Machine machine,
-        String migrationId,
-        MachineState state,
-        ActorRef<Vm.SessionReply> session) {
-      self.tell(new Admit(spec, machine, migrationId, state, session));
     }
   }
 }

@@ -23,6 +23,7 @@ public final class DirtyLogPeek implements DirtyAgain {
   private static final int ONE_PART_OF = 50;
 
   private final Machine machine;
+  // Kept for all looks. What is found is copied: connections still go by the last look's pages.
   private final List<DirtyBitmapBuffer> bitmaps = new ArrayList<>();
   private final ReentrantLock looking = new ReentrantLock();
   private volatile DirtyPages newest = DirtyPages.NONE;

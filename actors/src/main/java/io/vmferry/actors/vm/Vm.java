@@ -224,7 +224,7 @@ public final class Vm {
   private final VcpuGroup vcpus = new VcpuGroup();
   private final VcpuThrottle throttle;
   private final List<ActorRef<MemoryRegion.Command>> regions = new ArrayList<>();
-  private final List<ActorRef<Reply>> deleters = new ArrayList<>();
+  private final EndingVm ending = new EndingVm(this);
   private @Nullable ActorRef<SessionReply> arrival;
   private @Nullable String migrationId;
   private @Nullable String detail;
@@ -275,7 +275,7 @@ public final class Vm {
   private Behavior<Command> created() {
     return receive(LifeCycle.CREATED)
         .onMessage(Boot.class, this::load)
-        .onMessage(Delete.class, this::delete)
+        .onMessage(Delete.class, ending::delete)
         .onAnyMessage(m -> refuse(LifeCycle.CREATED, m))
         .build();
   }
@@ -334,7 +334,7 @@ public final class Vm {
     return receive(LifeCycle.RUNNING)
         .onMessage(Pause.class, m -> pause(m.replyTo()))
         .onMessage(StartMigration.class, m -> startMigration(m, true))
-        .onMessage(Delete.class, this::delete)
+        .onMessage(Delete.class, ending::delete)
         .onAnyMessage(m -> refuse(LifeCycle.RUNNING, m))
         .build();
   }
@@ -358,7 +358,7 @@ public final class Vm {
         .onMessage(Resume.class, m -> resume(m.replyTo()))
         .onMessage(DigestMemory.class, this::digest)
         .onMessage(StartMigration.class, m -> startMigration(m, false))
-        .onMessage(Delete.class, this::delete)
+        .onMessage(Delete.class, ending::delete)
         .onAnyMessage(m -> refuse(LifeCycle.PAUSED, m))
         .build();
   }
@@ -422,46 +422,24 @@ public final class Vm {
 
   /** A guest that arrived and was not wanted: its threads end, and this actor with them. */
   Behavior<Command> discard() {
-    return delete(new Delete(context.getSystem().ignoreRef()));
+    return ending.delete(new Delete(context.getSystem().ignoreRef()));
   }
 
-  /**
-   * The guest is here and lacks pages that no longer come. Its vCPUs wait, or will: no kick brings
-   * them out before the session gives up the missing pages, so that all it takes is its end.
-   */
+  /** The guest is here and lacks pages that no longer come. */
   Behavior<Command> incomplete() {
-    return receive(LifeCycle.MIGRATING)
-        .onMessage(Delete.class, this::deleteIncomplete)
-        .onAnyMessage(m -> refuse(LifeCycle.MIGRATING, m))
-        .build();
-  }
-
-  private Behavior<Command> deleteIncomplete(Delete request) {
-    ActorRef<SessionReply> session = arrival;
-    if (session != null) {
-      session.tell(new Discarding());
-    }
-    return delete(request);
+    return ending.incomplete(arrival);
   }
 
   /** The guest is elsewhere, or may be: only its memory is kept, until this actor is deleted. */
   Behavior<Command> givenAway(LifeCycle lifeCycle) {
-    return receive(lifeCycle)
-        .onMessage(Delete.class, this::delete)
-        .onMessage(DigestMemory.class, this::digest)
-        .onAnyMessage(m -> refuse(lifeCycle, m))
-        .build();
+    return ending.kept(lifeCycle);
   }
 
   /** The guest ended by itself, or failed; its memory and console can still be read. */
   Behavior<Command> ended(LifeCycle lifeCycle, String why) {
     detail = why;
     vcpus.tell(new Vcpu.Pause());
-    return receive(lifeCycle)
-        .onMessage(Delete.class, this::delete)
-        .onMessage(DigestMemory.class, this::digest)
-        .onAnyMessage(m -> refuse(lifeCycle, m))
-        .build();
+    return ending.kept(lifeCycle);
   }
 
   private Behavior<Command> failWhileAsked(VcpuFailed failed, ActorRef<Reply> replyTo) {
@@ -471,7 +449,7 @@ public final class Vm {
     return ended(LifeCycle.FAILED, reason);
   }
 
-  private Behavior<Command> digest(DigestMemory request) {
+  Behavior<Command> digest(DigestMemory request) {
     context.pipeToSelf(
         CompletableFuture.supplyAsync(this::memoryDigest, blocking),
         (digest, failure) -> new Digested(digest, failure, request.replyTo()));
@@ -495,45 +473,6 @@ public final class Vm {
                 ? new Rejected(FailureCode.INTERNAL, "The guest's memory cannot be read.")
                 : new Digest(digest));
     return Behaviors.same();
-  }
-
-  private Behavior<Command> delete(Delete request) {
-    deleters.add(request.replyTo());
-    if (vcpus.isEmpty()) {
-      return deleted();
-    }
-    vcpus.tell(new Vcpu.End());
-    if (vcpus.haveEnded()) {
-      return deleted();
-    }
-    return receive(LifeCycle.STOPPED)
-        .onMessage(VcpuEnded.class, m -> vcpus.ended(m.index()) ? deleted() : Behaviors.same())
-        .onMessage(Delete.class, this::deleteToo)
-        .onAnyMessage(m -> refuse(LifeCycle.STOPPED, m))
-        .build();
-  }
-
-  private Behavior<Command> deleted() {
-    vcpus.clear();
-    context.pipeToSelf(
-        CompletableFuture.runAsync(machine::close, blocking), (done, failure) -> new Released());
-    return receive(LifeCycle.STOPPED)
-        .onMessage(Released.class, m -> onReleased())
-        .onMessage(Delete.class, this::deleteToo)
-        .onAnyMessage(m -> refuse(LifeCycle.STOPPED, m))
-        .build();
-  }
-
-  /** Another one wants it, while this actor is at it: the host forgets a guest that has moved. */
-  private Behavior<Command> deleteToo(Delete request) {
-    deleters.add(request.replyTo());
-    return Behaviors.same();
-  }
-
-  /** Answered only now, so that whoever asked may count on the memory. */
-  private Behavior<Command> onReleased() {
-    deleters.forEach(replyTo -> replyTo.tell(new Done()));
-    return Behaviors.stopped();
   }
 
   /** What every state answers alike. */
@@ -621,6 +560,10 @@ public final class Vm {
 
   ActorContext<Command> context() {
     return context;
+  }
+
+  Executor blocking() {
+    return blocking;
   }
 
   Machine machine() {

@@ -30,8 +30,12 @@ public final class DirtyPages {
   private final long dirtyPages;
 
   private DirtyPages(List<Region> regions) {
+    this(regions, regions.stream().mapToLong(Region::count).sum());
+  }
+
+  private DirtyPages(List<Region> regions, long dirtyPages) {
     this.regions = regions;
-    this.dirtyPages = regions.stream().mapToLong(Region::count).sum();
+    this.dirtyPages = dirtyPages;
   }
 
   /**
@@ -75,7 +79,9 @@ public final class DirtyPages {
     List<Region> all = new ArrayList<>();
     parts.forEach(part -> all.addAll(part.regions));
     all.sort(Comparator.comparingLong(region -> region.base));
-    return new DirtyPages(List.copyOf(all));
+    // Counted when they were made: this is called for each look at a log, and while a guest stands.
+    long dirtyPages = parts.stream().mapToLong(part -> part.dirtyPages).sum();
+    return new DirtyPages(List.copyOf(all), dirtyPages);
   }
 
   /**

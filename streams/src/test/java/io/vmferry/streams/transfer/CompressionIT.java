@@ -15,7 +15,6 @@ import io.vmferry.streams.compression.BlockCodec;
 import io.vmferry.streams.compression.Compression;
 import io.vmferry.streams.pages.PageRun;
 import io.vmferry.streams.pages.SnapshotRuns;
-import io.vmferry.streams.transport.Connection;
 import io.vmferry.streams.wire.CompressedHeader;
 import io.vmferry.streams.wire.CompressionAlgorithm;
 import io.vmferry.streams.wire.Extensions;
@@ -35,13 +34,8 @@ import java.util.Random;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.atomic.AtomicLong;
-import org.apache.pekko.actor.ActorSystem;
 import org.apache.pekko.stream.KillSwitches;
-import org.apache.pekko.stream.Materializer;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeAll;
-import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -52,40 +46,14 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** Compressed memory between two guest memories over real sockets. */
 @Timeout(60)
 class CompressionIT {
-  private static ActorSystem system;
-  private static Materializer materializer;
+  @AutoClose private static final StreamSystem streams = new StreamSystem("CompressionIT");
 
-  private final List<Pair> pairs = new ArrayList<>();
+  @AutoClose private final TwoHosts hosts = TwoHosts.ofThreeRegions();
+  private final GuestMemory source = hosts.source();
+  private final GuestMemory destination = hosts.destination();
   private final Throttle throttle = Throttle.unlimited();
   private final AtomicLong wireBytes = new AtomicLong();
   private CompletableFuture<ReceivedMemory> received;
-  private GuestMemory source;
-  private GuestMemory destination;
-
-  @BeforeAll
-  static void startSystem() {
-    system = ActorSystem.create("CompressionIT");
-    materializer = Materializer.createMaterializer(system);
-  }
-
-  @AfterAll
-  static void stopSystem() throws Exception {
-    system.terminate();
-    system.getWhenTerminated().toCompletableFuture().get(30, SECONDS);
-  }
-
-  @BeforeEach
-  void allocate() throws IOException {
-    source = Guests.threeRegions();
-    destination = Guests.threeRegions();
-  }
-
-  @AfterEach
-  void close() {
-    pairs.forEach(Pair::close);
-    source.close();
-    destination.close();
-  }
 
   @ParameterizedTest
   @CsvSource({"ZSTD, 1", "ZSTD, 4", "LZ4, 1", "LZ4, 3", "AUTO, 1", "AUTO, 4"})
@@ -121,7 +89,7 @@ class CompressionIT {
 
     assertEquals(source.sizeBytes(), result.bytes());
     assertTrue(wireBytes.get() < source.sizeBytes() / 2, wireBytes + " bytes");
-    assertTrue(pairs.get(0).source().bytesWritten() < source.sizeBytes() / 2);
+    assertTrue(hosts.pairs().get(0).source().bytesWritten() < source.sizeBytes() / 2);
   }
 
   @ParameterizedTest
@@ -236,26 +204,22 @@ class CompressionIT {
     connect(1);
     sendTable(CompressionAlgorithm.LZ4, 4096, 0, 4096);
     write(ByteBuffer.allocate(4).order(ByteOrder.LITTLE_ENDIAN).putInt(100).flip());
-    pairs.get(0).source().close();
+    hosts.pairs().get(0).source().close();
 
     assertInstanceOf(EOFException.class, failure());
   }
 
   private void connect(int connections) throws IOException {
-    pairs.addAll(Pair.tcp(connections));
-    MemoryReceiver receiver = new MemoryReceiver(destination, Extensions.known(), bytes -> {});
-    for (Pair pair : pairs) {
-      received = receiver.receiveAll(pair.destination(), materializer).toCompletableFuture();
-    }
+    hosts.connect(connections);
+    received = hosts.receive(Extensions.known(), streams.materializer()).get(connections - 1);
   }
 
   private RoundResult send(Iterator<PageRun> runs, PageEncoding encoding) throws Exception {
-    List<Connection> connections = pairs.stream().map(Pair::source).toList();
-    return new PrecopySender(materializer)
+    return new PrecopySender(streams.materializer())
         .sendRound(
             new PrecopyRound(runs, encoding, DirtyAgain.NEVER),
             source,
-            connections,
+            hosts.sources(),
             throttle,
             KillSwitches.shared("round"),
             (memory, wire) -> wireBytes.addAndGet(wire))
@@ -305,12 +269,12 @@ class CompressionIT {
   }
 
   private void write(ByteBuffer bytes) throws IOException {
-    pairs.get(0).source().writeFully(bytes);
+    hosts.pairs().get(0).source().writeFully(bytes);
   }
 
   private void assertRefused(String expected) throws Exception {
     ByteBuffer frame = ByteBuffer.allocate(16);
-    pairs.get(0).source().readFully(frame);
+    hosts.pairs().get(0).source().readFully(frame);
     assertFalse(Response.decode(frame.flip()).isOk());
     ProtocolException refused = assertInstanceOf(ProtocolException.class, failure());
     assertTrue(refused.getMessage().contains(expected), refused.getMessage());

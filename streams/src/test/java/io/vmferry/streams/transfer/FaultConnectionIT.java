@@ -29,7 +29,6 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.EnumSet;
 import java.util.List;
 import java.util.Random;
 import java.util.concurrent.CompletableFuture;
@@ -37,6 +36,7 @@ import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -45,9 +45,10 @@ import org.junit.jupiter.api.Timeout;
 @RequiresUffd
 @Timeout(120)
 class FaultConnectionIT {
+  @AutoClose private final TwoHosts hosts = TwoHosts.ofThreeRegions();
+  private final GuestMemory sourceMemory = hosts.source();
+  private final GuestMemory destinationMemory = hosts.destination();
   private final Random random = Guests.random("FaultConnectionIT");
-  private GuestMemory sourceMemory;
-  private GuestMemory destinationMemory;
   private Pair pair;
   private Uffd uffd;
   private PresentBitmap served;
@@ -56,17 +57,9 @@ class FaultConnectionIT {
 
   @BeforeEach
   void open() throws IOException {
-    sourceMemory = Guests.threeRegions();
-    destinationMemory = Guests.threeRegions();
     Guests.fillSome(sourceMemory, random, 3);
-    pair = Pair.fault();
-    uffd = Uffd.open();
-    for (GuestRegion region : destinationMemory.regions()) {
-      uffd.register(
-          region.mapping().hva(),
-          region.sizeBytes(),
-          EnumSet.of(Uffd.Mode.MISSING, Uffd.Mode.MINOR));
-    }
+    pair = hosts.connectFaults();
+    uffd = Guests.watch(destinationMemory);
     served = FaultServing.servedPages(sourceMemory);
     arriving =
         new ArrivingPages(
@@ -78,14 +71,12 @@ class FaultConnectionIT {
 
   @AfterEach
   void close() throws InterruptedException {
-    pair.close();
+    hosts.disconnect();
     for (FaultConnection faults : opened) {
       faults.join();
     }
     arriving.close();
     uffd.close();
-    destinationMemory.close();
-    sourceMemory.close();
   }
 
   private CompletableFuture<Void> serve() {

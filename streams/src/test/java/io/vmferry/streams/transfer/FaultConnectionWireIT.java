@@ -33,7 +33,7 @@ import java.util.Random;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
-import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -43,29 +43,19 @@ import org.junit.jupiter.api.Timeout;
 class FaultConnectionWireIT {
   private static final int WINDOW = 8;
 
+  @AutoClose private final TwoHosts hosts = TwoHosts.ofThreeRegions();
+  private final GuestMemory sourceMemory = hosts.source();
+  private final GuestMemory destinationMemory = hosts.destination();
   private final Random random = Guests.random("FaultConnectionWireIT");
-  private GuestMemory sourceMemory;
-  private GuestMemory destinationMemory;
-  private GuestPages pages;
-  private PresentBitmap present;
+  private final GuestPages pages = GuestPages.of(destinationMemory);
+  private final PresentBitmap present = new PresentBitmap(pages.count());
   private ArrivingPages arriving;
   private Pair pair;
 
   @BeforeEach
   void open() throws IOException {
-    sourceMemory = Guests.threeRegions();
-    destinationMemory = Guests.threeRegions();
     Guests.fillSome(sourceMemory, random, 2);
-    pages = GuestPages.of(destinationMemory);
-    present = new PresentBitmap(pages.count());
-    pair = Pair.fault();
-  }
-
-  @AfterEach
-  void close() {
-    pair.close();
-    destinationMemory.close();
-    sourceMemory.close();
+    pair = hosts.connectFaults();
   }
 
   @Test
@@ -131,7 +121,7 @@ class FaultConnectionWireIT {
     assertEquals(List.of(demanded), broken.unanswered());
     assertFalse(broken.demand(new Gpa(Guests.NEXT_BASE)), "a broken connection asks for nothing");
     pair.close();
-    pair = Pair.fault();
+    pair = hosts.connectFaults();
     FaultConnection next = faults();
     for (Gpa page : broken.unanswered()) {
       next.demand(page);

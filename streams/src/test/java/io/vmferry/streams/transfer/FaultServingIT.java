@@ -30,7 +30,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.LongConsumer;
-import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -41,24 +41,18 @@ class FaultServingIT {
   private static final int FRAME = WireFormat.REQUEST_BYTES + WireFormat.RANGE_BYTES;
   private static final int MIB_2 = 2 << 20;
 
+  @AutoClose private final TwoHosts hosts = TwoHosts.ofThreeRegions();
+  private final GuestMemory memory = hosts.source();
   private final Random random = Guests.random("FaultServingIT");
   private final AtomicLong progress = new AtomicLong();
-  private GuestMemory memory;
   private Pair pair;
   private PresentBitmap served;
 
   @BeforeEach
   void open() throws IOException {
-    memory = Guests.threeRegions();
     Guests.fillSome(memory, random, 2);
-    pair = Pair.fault();
+    pair = hosts.connectFaults();
     served = FaultServing.servedPages(memory);
-  }
-
-  @AfterEach
-  void close() {
-    pair.close();
-    memory.close();
   }
 
   @Test
@@ -173,7 +167,7 @@ class FaultServingIT {
     }
     pair.close();
     failure(IOException.class, first);
-    pair = Pair.fault();
+    pair = hosts.connectFaults();
 
     CompletableFuture<Void> second = serve();
     for (long i = half; i < pages.count(); i++) {
@@ -215,7 +209,7 @@ class FaultServingIT {
       assertFalse(response().isOk(), range.toString());
       assertEquals(FRAME, failure(ProtocolException.class, serving).offset(), range.toString());
       pair.close();
-      pair = Pair.fault();
+      pair = hosts.connectFaults();
     }
     assertEquals(Guests.PAGE * (long) bad.size(), progress.get(), "nothing but the good pages");
   }

@@ -5,9 +5,11 @@ import io.vmferry.kvm.memory.GuestMemory;
 import io.vmferry.kvm.memory.GuestRegion;
 import io.vmferry.kvm.memory.Memfd;
 import io.vmferry.kvm.memory.PageSize;
+import io.vmferry.kvm.uffd.Uffd;
 import io.vmferry.streams.pages.PageRun;
 import java.io.IOException;
 import java.util.ArrayList;
+import java.util.EnumSet;
 import java.util.List;
 import java.util.Random;
 
@@ -30,6 +32,18 @@ public final class Guests {
             region(0, 0, shared, 0, LOW_BYTES),
             region(1, HIGH_BASE, shared, LOW_BYTES, HIGH_BYTES),
             region(2, NEXT_BASE, own, 0, NEXT_BYTES)));
+  }
+
+  /** A userfaultfd over the whole memory: who touches a missing page waits until it is answered. */
+  static Uffd watch(GuestMemory memory) throws IOException {
+    Uffd uffd = Uffd.open();
+    for (GuestRegion region : memory.regions()) {
+      uffd.register(
+          region.mapping().hva(),
+          region.sizeBytes(),
+          EnumSet.of(Uffd.Mode.MISSING, Uffd.Mode.MINOR));
+    }
+    return uffd;
   }
 
   private static GuestRegion region(int slot, long base, Memfd memfd, long offset, long bytes)

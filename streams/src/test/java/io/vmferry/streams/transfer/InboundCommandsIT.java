@@ -17,12 +17,8 @@ import io.vmferry.streams.wire.Response;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.concurrent.LinkedBlockingQueue;
-import org.apache.pekko.actor.ActorSystem;
-import org.apache.pekko.stream.Materializer;
 import org.apache.pekko.stream.javadsl.Sink;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -31,36 +27,18 @@ import org.junit.jupiter.api.Timeout;
 @Timeout(60)
 class InboundCommandsIT {
   private static final Extensions ZERO_RANGES = Extensions.of(Extension.ZERO_RANGES);
-  private static ActorSystem system;
-  private static Materializer materializer;
+  @AutoClose private static final StreamSystem streams = new StreamSystem("InboundCommandsIT");
 
+  @AutoClose private final TwoHosts hosts = TwoHosts.ofThreeRegions();
+  private final GuestMemory memory = hosts.destination();
   private final LinkedBlockingQueue<Inbound> events = new LinkedBlockingQueue<>();
   private Pair pair;
-  private GuestMemory memory;
-
-  @BeforeAll
-  static void startSystem() {
-    system = ActorSystem.create("InboundCommandsIT");
-    materializer = Materializer.createMaterializer(system);
-  }
-
-  @AfterAll
-  static void stopSystem() throws Exception {
-    system.terminate();
-    system.getWhenTerminated().toCompletableFuture().get(30, SECONDS);
-  }
 
   @BeforeEach
   void connect() throws IOException {
-    pair = Pair.tcp();
-    memory = Guests.threeRegions();
-    InboundCommands.source(pair.destination()).runWith(Sink.foreach(events::add), materializer);
-  }
-
-  @AfterEach
-  void close() {
-    pair.close();
-    memory.close();
+    pair = hosts.connect();
+    InboundCommands.source(pair.destination())
+        .runWith(Sink.foreach(events::add), streams.materializer());
   }
 
   @Test

@@ -22,11 +22,7 @@ import java.nio.ByteBuffer;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ExecutionException;
 import java.util.stream.Stream;
-import org.apache.pekko.actor.ActorSystem;
-import org.apache.pekko.stream.Materializer;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -38,42 +34,23 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** What a memory connection may bring, and what it may not. */
 @Timeout(60)
 class MemoryReceiverIT {
-  private static ActorSystem system;
-  private static Materializer materializer;
+  @AutoClose private static final StreamSystem streams = new StreamSystem("MemoryReceiverIT");
 
+  @AutoClose private final TwoHosts hosts = TwoHosts.ofThreeRegions();
+  private final GuestMemory memory = hosts.destination();
   private Pair pair;
-  private GuestMemory memory;
   private CompletionStage<ReceivedMemory> received;
-
-  @BeforeAll
-  static void startSystem() {
-    system = ActorSystem.create("MemoryReceiverIT");
-    materializer = Materializer.createMaterializer(system);
-  }
-
-  @AfterAll
-  static void stopSystem() throws Exception {
-    system.terminate();
-    system.getWhenTerminated().toCompletableFuture().get(30, SECONDS);
-  }
 
   @BeforeEach
   void connect() throws IOException {
-    pair = Pair.tcp();
-    memory = Guests.threeRegions();
+    pair = hosts.connect();
     receive(Extensions.NONE);
   }
 
   private void receive(Extensions agreed) {
     received =
         new MemoryReceiver(memory, agreed, bytes -> {})
-            .receiveAll(pair.destination(), materializer);
-  }
-
-  @AfterEach
-  void close() {
-    pair.close();
-    memory.close();
+            .receiveAll(pair.destination(), streams.materializer());
   }
 
   static Stream<Arguments> badTables() {
@@ -135,7 +112,7 @@ class MemoryReceiverIT {
   @Test
   void zeroRangesBecomeZeroWithoutBytesOrNewMemory() throws Exception {
     pair.close();
-    pair = Pair.tcp();
+    pair = hosts.connect();
     receive(Extensions.of(Extension.ZERO_RANGES));
     memory.regions().get(0).mapping().fill(0, Guests.LOW_BYTES / 2, (byte) 7);
     memory.regions().get(2).mapping().fill(0, 3 * Guests.PAGE, (byte) 7);
@@ -160,7 +137,7 @@ class MemoryReceiverIT {
   @Test
   void aBadZeroRangeIsRefusedBeforeAnyIsCleared() throws Exception {
     pair.close();
-    pair = Pair.tcp();
+    pair = hosts.connect();
     receive(Extensions.of(Extension.ZERO_RANGES));
     memory.regions().get(0).mapping().fill(0, Guests.PAGE, (byte) 7);
     ByteBuffer frame = ByteBuffer.allocate(16 + 32);

@@ -6,8 +6,6 @@ import io.vmferry.streams.transport.Listener;
 import io.vmferry.streams.transport.MigrationUrl;
 import java.io.IOException;
 import java.time.Duration;
-import java.util.ArrayList;
-import java.util.List;
 
 /** Two ends of one real connection. */
 record Pair(Connection source, Connection destination) implements AutoCloseable {
@@ -29,14 +27,6 @@ record Pair(Connection source, Connection destination) implements AutoCloseable 
       Connection source = Connector.connect(listener.url(), Duration.ofSeconds(10));
       return new Pair(source, listener.accept());
     }
-  }
-
-  static List<Pair> tcp(int count) throws IOException {
-    List<Pair> pairs = new ArrayList<>();
-    for (int i = 0; i < count; i++) {
-      pairs.add(tcp());
-    }
-    return pairs;
   }
 
   @Override

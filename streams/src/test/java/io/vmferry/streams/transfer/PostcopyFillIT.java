@@ -28,7 +28,6 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.Collections;
-import java.util.EnumSet;
 import java.util.List;
 import java.util.Random;
 import java.util.concurrent.CompletableFuture;
@@ -38,6 +37,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.concurrent.locks.LockSupport;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -50,13 +50,13 @@ class PostcopyFillIT {
   private static final Extensions ALL = Extensions.known();
   private static final Gpa PAGE_5 = new Gpa(5L * Guests.PAGE);
 
+  @AutoClose private final TwoHosts hosts = TwoHosts.ofThreeRegions();
+  private final GuestMemory sourceMemory = hosts.source();
+  private final GuestMemory memory = hosts.destination();
   private final Random random = Guests.random("PostcopyFillIT");
-  private final List<Pair> pairs = new ArrayList<>();
   private final PushOrder order = new PushOrder();
   private final LongAdder arrivedBytes = new LongAdder();
   private volatile boolean running = true;
-  private GuestMemory sourceMemory;
-  private GuestMemory memory;
   private Uffd uffd;
   private PresentBitmap served;
   private ArrivingPages arriving;
@@ -65,17 +65,9 @@ class PostcopyFillIT {
 
   @BeforeEach
   void open() throws IOException {
-    sourceMemory = Guests.threeRegions();
-    memory = Guests.threeRegions();
     Guests.fillSome(sourceMemory, random, 3);
     served = FaultServing.servedPages(sourceMemory);
-    uffd = Uffd.open();
-    for (GuestRegion region : memory.regions()) {
-      uffd.register(
-          region.mapping().hva(),
-          region.sizeBytes(),
-          EnumSet.of(Uffd.Mode.MISSING, Uffd.Mode.MINOR));
-    }
+    uffd = Guests.watch(memory);
     arriving =
         new ArrivingPages(
             memory,
@@ -97,11 +89,9 @@ class PostcopyFillIT {
     running = false;
     fill.close();
     reader.join();
-    pairs.forEach(Pair::close);
+    hosts.disconnect();
     arriving.close();
     uffd.close();
-    memory.close();
-    sourceMemory.close();
   }
 
   @Test
@@ -281,7 +271,7 @@ class PostcopyFillIT {
     begin(PUSH);
     for (ByteBuffer frame : bad) {
       PostcopyFill one = new PostcopyFill(memory, arriving, PUSH, "bad");
-      Pair push = pair();
+      Pair push = hosts.connectFaults();
       one.addPush(push.destination());
       push.source().writeFully(frame);
       failure(ProtocolException.class, one.finished());
@@ -317,20 +307,14 @@ class PostcopyFillIT {
     }
   }
 
-  private Pair pair() throws IOException {
-    Pair pair = Pair.fault();
-    pairs.add(pair);
-    return pair;
-  }
-
   private Pair faults() throws IOException {
-    Pair pair = pair();
+    Pair pair = hosts.connectFaults();
     fill.addFaults(pair.destination());
     return pair;
   }
 
   private Pair pushPair() throws IOException {
-    Pair pair = pair();
+    Pair pair = hosts.connectFaults();
     fill.addPush(pair.destination());
     return pair;
   }

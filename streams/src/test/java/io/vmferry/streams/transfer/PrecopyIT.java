@@ -38,14 +38,9 @@ import java.util.concurrent.CompletionStage;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.atomic.AtomicLong;
-import org.apache.pekko.actor.ActorSystem;
 import org.apache.pekko.stream.KillSwitches;
-import org.apache.pekko.stream.Materializer;
 import org.apache.pekko.stream.SharedKillSwitch;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeAll;
-import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -57,49 +52,23 @@ class PrecopyIT {
   private static final int HEADER = 16;
   private static final PageEncoding ZEROS =
       PageEncoding.of(Extensions.of(Extension.ZERO_RANGES), Compression.OFF);
-  private static ActorSystem system;
-  private static Materializer materializer;
+  @AutoClose private static final StreamSystem streams = new StreamSystem("PrecopyIT");
 
-  private final List<Pair> pairs = new ArrayList<>();
+  @AutoClose private final TwoHosts hosts = TwoHosts.ofThreeRegions();
+  private final GuestMemory source = hosts.source();
+  private final GuestMemory destination = hosts.destination();
   private final Throttle throttle = Throttle.unlimited();
   private final SharedKillSwitch killSwitch = KillSwitches.shared("round");
   private final AtomicLong settled = new AtomicLong();
   private final SendProgress progress = (memory, wire) -> settled.addAndGet(memory);
-  private GuestMemory source;
-  private GuestMemory destination;
-
-  @BeforeAll
-  static void startSystem() {
-    system = ActorSystem.create("PrecopyIT");
-    materializer = Materializer.createMaterializer(system);
-  }
-
-  @AfterAll
-  static void stopSystem() throws Exception {
-    system.terminate();
-    system.getWhenTerminated().toCompletableFuture().get(30, SECONDS);
-  }
-
-  @BeforeEach
-  void allocate() throws IOException {
-    source = Guests.threeRegions();
-    destination = Guests.threeRegions();
-  }
-
-  @AfterEach
-  void close() {
-    pairs.forEach(Pair::close);
-    source.close();
-    destination.close();
-  }
 
   @ParameterizedTest
   @ValueSource(ints = {1, 2, 4})
   void roundsOverConnectionsLeaveEqualMemories(int connections) throws Exception {
     Random random = Guests.random("PrecopyIT " + connections + " connections");
     long filled = Guests.fillSome(source, random, 3);
-    connect(connections);
-    List<CompletableFuture<ReceivedMemory>> receivers = receive(destination);
+    hosts.connect(connections);
+    List<CompletableFuture<ReceivedMemory>> receivers = receive();
 
     RoundResult first = get(round(new SnapshotRuns(source)));
     assertEquals(filled * Guests.PAGE, first.bytes());
@@ -112,7 +81,7 @@ class PrecopyIT {
       assertEquals(MemoryDigest.of(source), MemoryDigest.of(destination));
     }
 
-    pairs.forEach(pair -> pair.source().close());
+    hosts.pairs().forEach(pair -> pair.source().close());
     long received = 0;
     for (CompletableFuture<ReceivedMemory> receiver : receivers) {
       received += get(receiver).bytes();
@@ -122,8 +91,8 @@ class PrecopyIT {
 
   @Test
   void theFirstRoundLeavesHolesOnBothSides() throws Exception {
-    connect(1);
-    receive(destination);
+    hosts.connect(1);
+    receive();
     Guests.fill(source, new Gpa(Guests.HIGH_BASE), new Random(1));
     source.write(new Gpa(2 * Guests.PAGE), new byte[3 * Guests.PAGE]);
     long allocated = source.regions().get(0).memfd().allocatedBytes();
@@ -141,8 +110,8 @@ class PrecopyIT {
 
   @Test
   void aLaterRoundSendsPagesThatBecameZero() throws Exception {
-    connect(1);
-    receive(destination);
+    hosts.connect(1);
+    receive();
     Guests.fill(source, new Gpa(0), new Random(1));
     get(round(new SnapshotRuns(source)));
     source.write(new Gpa(0), new byte[Guests.PAGE]);
@@ -156,8 +125,8 @@ class PrecopyIT {
   @ValueSource(ints = {1, 4})
   void aLaterRoundSendsZeroPagesAsRanges(int connections) throws Exception {
     Random random = Guests.random("PrecopyIT zero ranges " + connections + " connections");
-    connect(connections);
-    receive(destination);
+    hosts.connect(connections);
+    receive();
     Guests.fillSome(source, random, 2);
     get(round(new SnapshotRuns(source)));
     List<PageRun> dirty = Guests.dirty(source, random);
@@ -182,8 +151,8 @@ class PrecopyIT {
 
   @Test
   void aRoundOfZerosSendsNoPage() throws Exception {
-    connect(1);
-    receive(destination);
+    hosts.connect(1);
+    receive();
     Guests.fillSome(source, new Random(1), 1);
     get(round(new SnapshotRuns(source)));
     source.regions().forEach(r -> r.mapping().fill(0, r.sizeBytes(), (byte) 0));
@@ -203,8 +172,8 @@ class PrecopyIT {
   @ValueSource(ints = {1, 4})
   void pagesThatAreDirtyAgainAreLeftToTheNextRound(int connections) throws Exception {
     Random random = Guests.random("PrecopyIT dirty again " + connections + " connections");
-    connect(connections);
-    receive(destination);
+    hosts.connect(connections);
+    receive();
     Guests.fillSome(source, random, 2);
     get(round(new SnapshotRuns(source)));
     DirtyPages dirty = dirtyPages(Guests.dirty(source, random));
@@ -225,8 +194,8 @@ class PrecopyIT {
 
   @Test
   void aLogThatCannotBeReadFailsTheRound() throws Exception {
-    connect(1);
-    receive(destination);
+    hosts.connect(1);
+    receive();
     IOException unreadable = new IOException("unreadable");
     DirtyAgain broken =
         () -> {
@@ -246,22 +215,22 @@ class PrecopyIT {
 
   @Test
   void aRoundWithoutRunsSendsNothing() throws Exception {
-    connect(2);
-    receive(destination);
+    hosts.connect(2);
+    receive();
 
     RoundResult result = get(round(List.<PageRun>of().iterator()));
 
     assertEquals(0, result.bytes());
-    assertEquals(0, pairs.get(0).source().bytesWritten());
+    assertEquals(0, hosts.pairs().get(0).source().bytesWritten());
   }
 
   @Test
   void aByteFlippedInFlightChangesTheDigest() throws Exception {
-    connect(1);
+    hosts.connect(1);
     Guests.fillSome(source, new Random(1), 2);
-    Connection flipping = new FlippingConnection(pairs.get(0).destination(), 5_000_000);
+    Connection flipping = new FlippingConnection(hosts.pairs().get(0).destination(), 5_000_000);
     new MemoryReceiver(destination, Extensions.NONE, bytes -> {})
-        .receiveAll(flipping, materializer);
+        .receiveAll(flipping, streams.materializer());
 
     get(round(new SnapshotRuns(source)));
 
@@ -272,17 +241,17 @@ class PrecopyIT {
   @ValueSource(ints = {1, 3})
   void aKilledRoundLeavesConnectionsThatWorkOn(int connections) throws Exception {
     Guests.fillSome(source, Guests.random("PrecopyIT kill"), 2);
-    connect(connections);
-    receive(destination);
+    hosts.connect(connections);
+    receive();
     throttle.setBytesPerSecond(2 << 20);
     IOException cancelled = new IOException("cancelled");
     CountDownLatch begun = new CountDownLatch(1);
     CompletionStage<RoundResult> killed =
-        new PrecopySender(materializer)
+        new PrecopySender(streams.materializer())
             .sendRound(
                 PrecopyRound.plain(new SnapshotRuns(source)),
                 source,
-                sources(),
+                hosts.sources(),
                 throttle,
                 killSwitch,
                 (memory, wire) -> begun.countDown());
@@ -292,11 +261,11 @@ class PrecopyIT {
     assertSame(cancelled, failure(killed));
     throttle.setBytesPerSecond(Throttle.UNLIMITED);
     get(
-        new PrecopySender(materializer)
+        new PrecopySender(streams.materializer())
             .sendRound(
                 PrecopyRound.plain(new SnapshotRuns(source)),
                 source,
-                sources(),
+                hosts.sources(),
                 throttle,
                 KillSwitches.shared("again"),
                 (memory, wire) -> {}));
@@ -307,8 +276,8 @@ class PrecopyIT {
   @Test
   void aRoundThatWasShutDownIsNoResult() throws Exception {
     Guests.fillSome(source, new Random(1), 2);
-    connect(1);
-    receive(destination);
+    hosts.connect(1);
+    receive();
     killSwitch.shutdown();
 
     assertInstanceOf(CancellationException.class, failure(round(new SnapshotRuns(source))));
@@ -317,17 +286,17 @@ class PrecopyIT {
   @Test
   void aRateChangeReachesARoundThatWaits() throws Exception {
     Guests.fillSome(source, new Random(1), 1);
-    connect(1);
-    receive(destination);
+    hosts.connect(1);
+    receive();
     throttle.setBytesPerSecond(1000);
     CountDownLatch begun = new CountDownLatch(1);
 
     CompletionStage<RoundResult> slow =
-        new PrecopySender(materializer)
+        new PrecopySender(streams.materializer())
             .sendRound(
                 PrecopyRound.plain(new SnapshotRuns(source)),
                 source,
-                sources(),
+                hosts.sources(),
                 throttle,
                 killSwitch,
                 (memory, wire) -> begun.countDown());
@@ -339,7 +308,7 @@ class PrecopyIT {
 
   @Test
   void runsAreAskedForOnlyAsChunksLeave() throws Exception {
-    connect(2);
+    hosts.connect(2);
     AtomicLong asked = new AtomicLong();
     Iterator<PageRun> endless =
         new Iterator<>() {
@@ -358,10 +327,10 @@ class PrecopyIT {
     // Nobody reads: each lane blocks in its first chunk.
     CompletionStage<RoundResult> stuck = round(endless);
     ByteBuffer some = ByteBuffer.allocate(1 << 20);
-    for (Pair pair : pairs) {
+    for (Pair pair : hosts.pairs()) {
       pair.destination().readFully(some.clear());
     }
-    pairs.forEach(Pair::close);
+    hosts.disconnect();
 
     assertInstanceOf(IOException.class, failure(stuck));
     assertTrue(asked.get() <= 8 * Guests.LOW_BYTES, asked + " bytes asked for");
@@ -370,24 +339,24 @@ class PrecopyIT {
   @ParameterizedTest
   @ValueSource(longs = {0, 1, HEADER, HEADER + 5, HEADER + 16, 1_000_000, HEADER + 16 + (4 << 20)})
   void aPeerThatVanishesFailsTheRoundAndClosesItsConnections(long afterBytes) throws Exception {
-    connect(2);
+    hosts.connect(2);
     // A chunk each, and more than one lane can hold: either connection gets one for certain.
     CompletionStage<RoundResult> round =
         round(Collections.nCopies(8, new PageRun(0, Guests.LOW_BYTES)).iterator());
 
-    read(pairs.get(0).destination(), afterBytes);
-    pairs.get(0).destination().close();
-    pairs.get(1).destination().close();
+    read(hosts.pairs().get(0).destination(), afterBytes);
+    hosts.pairs().get(0).destination().close();
+    hosts.pairs().get(1).destination().close();
 
     assertInstanceOf(IOException.class, failure(round));
-    sources().forEach(connection -> assertFalse(connection.isOpen()));
+    hosts.sources().forEach(connection -> assertFalse(connection.isOpen()));
   }
 
   @Test
   void aRefusedChunkIsARefusal() throws Exception {
-    connect(1);
+    hosts.connect(1);
     CompletionStage<RoundResult> round = round(List.of(new PageRun(0, Guests.PAGE)).iterator());
-    read(pairs.get(0).destination(), HEADER + 16 + Guests.PAGE);
+    read(hosts.pairs().get(0).destination(), HEADER + 16 + Guests.PAGE);
     answer(Response.error());
 
     PeerRefusedException refused = assertInstanceOf(PeerRefusedException.class, failure(round));
@@ -396,9 +365,9 @@ class PrecopyIT {
 
   @Test
   void anAnswerWithAPayloadIsAProtocolError() throws Exception {
-    connect(1);
+    hosts.connect(1);
     CompletionStage<RoundResult> round = round(List.of(new PageRun(0, Guests.PAGE)).iterator());
-    read(pairs.get(0).destination(), HEADER + 16 + Guests.PAGE);
+    read(hosts.pairs().get(0).destination(), HEADER + 16 + Guests.PAGE);
     answer(Response.page(4096));
 
     assertInstanceOf(ProtocolException.class, failure(round));
@@ -406,16 +375,12 @@ class PrecopyIT {
 
   @Test
   void aRunOutsideTheMemoryFailsTheRound() throws Exception {
-    connect(1);
-    receive(destination);
+    hosts.connect(1);
+    receive();
 
     Throwable failure = failure(round(List.of(new PageRun(1L << 40, 4096)).iterator()));
 
     assertInstanceOf(IllegalArgumentException.class, failure);
-  }
-
-  private void connect(int connections) throws IOException {
-    pairs.addAll(Pair.tcp(connections));
   }
 
   /** The same pages as the dirty logs of the source's regions would have them. */
@@ -437,18 +402,11 @@ class PrecopyIT {
   }
 
   private long written() {
-    return pairs.stream().mapToLong(pair -> pair.source().bytesWritten()).sum();
+    return hosts.pairs().stream().mapToLong(pair -> pair.source().bytesWritten()).sum();
   }
 
-  private List<Connection> sources() {
-    return pairs.stream().map(Pair::source).toList();
-  }
-
-  private List<CompletableFuture<ReceivedMemory>> receive(GuestMemory into) {
-    MemoryReceiver receiver = new MemoryReceiver(into, Extensions.known(), bytes -> {});
-    return pairs.stream()
-        .map(pair -> receiver.receiveAll(pair.destination(), materializer).toCompletableFuture())
-        .toList();
+  private List<CompletableFuture<ReceivedMemory>> receive() {
+    return hosts.receive(Extensions.known(), streams.materializer());
   }
 
   private CompletionStage<RoundResult> round(Iterator<PageRun> runs) {
@@ -460,14 +418,14 @@ class PrecopyIT {
   }
 
   private CompletionStage<RoundResult> round(PrecopyRound round) {
-    return new PrecopySender(materializer)
-        .sendRound(round, source, sources(), throttle, killSwitch, progress);
+    return new PrecopySender(streams.materializer())
+        .sendRound(round, source, hosts.sources(), throttle, killSwitch, progress);
   }
 
   private void answer(Response response) throws IOException {
     ByteBuffer frame = ByteBuffer.allocate(16);
     response.encode(frame);
-    pairs.get(0).destination().writeFully(frame.flip());
+    hosts.pairs().get(0).destination().writeFully(frame.flip());
   }
 
   private static void read(Connection connection, long bytes) throws IOException {

@@ -17,14 +17,12 @@ import io.vmferry.kvm.testing.ChildJvm;
 import io.vmferry.streams.compression.Compression;
 import io.vmferry.streams.pages.GuestPages;
 import io.vmferry.streams.pages.SnapshotRuns;
-import io.vmferry.streams.transport.Connection;
 import io.vmferry.streams.wire.Extensions;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
-import org.apache.pekko.actor.ActorSystem;
 import org.apache.pekko.stream.KillSwitches;
 import org.apache.pekko.stream.Materializer;
 import org.junit.jupiter.api.Test;
@@ -65,36 +63,28 @@ class ScaleIT {
 
   @Test
   void aGuestOf128RegionsIsFoundAndSentWhole() throws Exception {
-    ActorSystem system = ActorSystem.create("ScaleIT");
     Random random = Guests.random("ScaleIT");
-    try (GuestMemory source = regions();
-        GuestMemory destination = regions()) {
+    try (StreamSystem streams = new StreamSystem("ScaleIT");
+        TwoHosts hosts = new TwoHosts(regions(), regions())) {
+      GuestMemory source = hosts.source();
       assertEveryRegionIsFound(source);
-      Materializer materializer = Materializer.createMaterializer(system);
-      List<Pair> pairs = Pair.tcp(4);
-      MemoryReceiver receiver = new MemoryReceiver(destination, Extensions.known(), bytes -> {});
-      pairs.forEach(pair -> receiver.receiveAll(pair.destination(), materializer));
-      List<Connection> sources = pairs.stream().map(Pair::source).toList();
+      Materializer materializer = streams.materializer();
+      hosts.connect(4);
+      hosts.receive(Extensions.known(), materializer);
       PageEncoding encoding = PageEncoding.of(Extensions.known(), Compression.LZ4);
       Guests.fillSome(source, random, 2);
 
       send(
           new PrecopyRound(new SnapshotRuns(source), encoding.withoutZeros(), DirtyAgain.NEVER),
-          source,
-          sources,
+          hosts,
           materializer);
-      assertEquals(MemoryDigest.of(source), MemoryDigest.of(destination));
+      assertEquals(MemoryDigest.of(source), MemoryDigest.of(hosts.destination()));
       send(
           new PrecopyRound(Guests.dirty(source, random).iterator(), encoding, DirtyAgain.NEVER),
-          source,
-          sources,
+          hosts,
           materializer);
 
-      assertEquals(MemoryDigest.of(source), MemoryDigest.of(destination));
-      pairs.forEach(Pair::close);
-    } finally {
-      system.terminate();
-      system.getWhenTerminated().toCompletableFuture().get(30, SECONDS);
+      assertEquals(MemoryDigest.of(source), MemoryDigest.of(hosts.destination()));
     }
   }
 
@@ -119,14 +109,13 @@ class ScaleIT {
     assertEquals(GuestPages.OUTSIDE, pages.indexOf(0));
   }
 
-  private static void send(
-      PrecopyRound round, GuestMemory memory, List<Connection> to, Materializer materializer)
+  private static void send(PrecopyRound round, TwoHosts hosts, Materializer materializer)
       throws Exception {
     new PrecopySender(materializer)
         .sendRound(
             round,
-            memory,
-            to,
+            hosts.source(),
+            hosts.sources(),
             Throttle.unlimited(),
             KillSwitches.shared("round"),
             (guest, wire) -> {})

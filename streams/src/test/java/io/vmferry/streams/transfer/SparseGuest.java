@@ -9,7 +9,6 @@ import io.vmferry.streams.compression.Compression;
 import io.vmferry.streams.pages.DirtyPages;
 import io.vmferry.streams.pages.PageRun;
 import io.vmferry.streams.pages.SnapshotRuns;
-import io.vmferry.streams.transport.Connection;
 import io.vmferry.streams.wire.Extensions;
 import java.nio.LongBuffer;
 import java.util.ArrayList;
@@ -17,7 +16,6 @@ import java.util.Iterator;
 import java.util.List;
 import java.util.Random;
 import java.util.concurrent.TimeUnit;
-import org.apache.pekko.actor.ActorSystem;
 import org.apache.pekko.stream.KillSwitches;
 import org.apache.pekko.stream.Materializer;
 
@@ -35,46 +33,40 @@ public final class SparseGuest {
 
   /** Runs in a JVM of its own. */
   public static void main(String[] arguments) throws Exception {
-    ActorSystem system = ActorSystem.create("SparseGuest");
-    try (GuestMemory source = GuestMemory.allocate(GUEST_BYTES, PageSize.KIB_4);
-        GuestMemory destination = GuestMemory.allocate(GUEST_BYTES, PageSize.KIB_4)) {
+    try (StreamSystem streams = new StreamSystem("SparseGuest");
+        TwoHosts hosts =
+            new TwoHosts(
+                GuestMemory.allocate(GUEST_BYTES, PageSize.KIB_4),
+                GuestMemory.allocate(GUEST_BYTES, PageSize.KIB_4))) {
+      GuestMemory source = hosts.source();
       fill(source);
-      Materializer materializer = Materializer.createMaterializer(system);
-      List<Pair> pairs = Pair.tcp(2);
-      MemoryReceiver receiver = new MemoryReceiver(destination, Extensions.known(), bytes -> {});
-      pairs.forEach(pair -> receiver.receiveAll(pair.destination(), materializer));
-      List<Connection> sources = pairs.stream().map(Pair::source).toList();
+      Materializer materializer = streams.materializer();
+      hosts.connect(2);
+      hosts.receive(Extensions.known(), materializer);
       PageEncoding encoding = PageEncoding.of(Extensions.known(), Compression.OFF);
 
       RoundResult first =
-          send(new SnapshotRuns(source), encoding.withoutZeros(), source, sources, materializer);
+          send(new SnapshotRuns(source), encoding.withoutZeros(), hosts, materializer);
       // Every other page of the data: as many ranges as can be.
       DirtyPages dirty = everyOther(source, false);
-      RoundResult second = send(dirty.runs(), encoding, source, sources, materializer);
+      RoundResult second = send(dirty.runs(), encoding, hosts, materializer);
       long ranges = count(everyOther(source, true).or(dirty).runs());
 
-      boolean equal = MemoryDigest.of(source) == MemoryDigest.of(destination);
+      boolean equal = MemoryDigest.of(source) == MemoryDigest.of(hosts.destination());
       System.out.printf(
           "%s %d %d %d %d%n",
           equal ? "done" : "different", first.bytes(), second.bytes(), second.ranges(), ranges);
-      pairs.forEach(Pair::close);
-    } finally {
-      system.terminate();
     }
   }
 
   private static RoundResult send(
-      Iterator<PageRun> runs,
-      PageEncoding encoding,
-      GuestMemory memory,
-      List<Connection> connections,
-      Materializer materializer)
+      Iterator<PageRun> runs, PageEncoding encoding, TwoHosts hosts, Materializer materializer)
       throws Exception {
     return new PrecopySender(materializer)
         .sendRound(
             new PrecopyRound(runs, encoding, DirtyAgain.NEVER),
-            memory,
-            connections,
+            hosts.source(),
+            hosts.sources(),
             Throttle.unlimited(),
             KillSwitches.shared("round"),
             (guest, wire) -> {})

@@ -18,7 +18,6 @@ import java.io.IOException;
 import java.lang.management.GarbageCollectorMXBean;
 import java.lang.management.ManagementFactory;
 import java.nio.ByteBuffer;
-import java.util.EnumSet;
 import java.util.List;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.TimeUnit;
@@ -51,8 +50,8 @@ final class TransferWhileCollecting {
     long before = collections();
     try (GuestMemory source = GuestMemory.allocate(BYTES, PageSize.KIB_4);
         GuestMemory destination = GuestMemory.allocate(BYTES, PageSize.KIB_4);
-        Uffd sourceFaults = watch(source);
-        Uffd destinationFaults = watch(destination);
+        Uffd sourceFaults = Guests.watch(source);
+        Uffd destinationFaults = Guests.watch(destination);
         Pair pair = Pair.fault()) {
       start("source-handler", () -> putPages(sourceFaults));
       start("collector", this::collect);
@@ -79,17 +78,6 @@ final class TransferWhileCollecting {
     } catch (Throwable e) {
       fail("main", e);
     }
-  }
-
-  private static Uffd watch(GuestMemory memory) throws IOException {
-    Uffd uffd = Uffd.open();
-    for (GuestRegion region : memory.regions()) {
-      uffd.register(
-          region.mapping().hva(),
-          region.sizeBytes(),
-          EnumSet.of(Uffd.Mode.MISSING, Uffd.Mode.MINOR));
-    }
-    return uffd;
   }
 
   private static void precopy(GuestMemory source, GuestMemory destination, Pair pair)
