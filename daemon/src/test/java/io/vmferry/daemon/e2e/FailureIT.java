@@ -270,7 +270,7 @@ class FailureIT {
   void aDestinationThatIsWholeNeedsNoLastWord(Command command) throws Exception {
     nodes.boot(GUEST, 2);
     MigrationView receiving = nodes.receive("postcopy");
-    try (WireProxy proxy = new WireProxy(receiving.url(), Trap.at(Command.FILLED, 1, Action.CUT))) {
+    try (WireProxy proxy = new WireProxy(receiving.url(), Trap.at(command, 1, Action.CUT))) {
       nodes.departure(nodes.send(GUEST, proxy.url(), "postcopy"));
 
       assertEquals("completed", nodes.arrival(receiving).state());
@@ -295,12 +295,59 @@ class FailureIT {
     assertGuestNotices();
   }
 
+  @ParameterizedTest(name = "{0} at {1}")
+  @CsvSource({"CUT, DISCARD", "REFUSE, DISCARD", "HOLD, DISCARD", "CUT, STATE", "REFUSE, COMPLETE"})
+  void aHybridThatFailsBeforeTheHandoverLeavesTheGuestOnTheSource(Action action, Command command)
+      throws Exception {
+    bootTooBusy();
+    MigrationView receiving = nodes.receive("hybrid");
+    try (WireProxy proxy = new WireProxy(receiving.url(), Trap.at(command, 1, action))) {
+      MigrationView departure =
+          nodes.departure(nodes.send(GUEST, slow(proxy.url(), "hybrid", "cancel")));
+
+      assertLocation(GuestLocation.SOURCE, departure);
+    }
+    assertStayed(receiving);
+  }
+
+  @Test
+  void aHybridThatBreaksInPostcopyKeepsEveryPageOnTheSource() throws Exception {
+    bootTooBusy();
+    MigrationView receiving = nodes.receive("hybrid");
+    try (WireProxy proxy =
+        new WireProxy(receiving.url(), Trap.at(Command.PAGE_FAULT, 3, Action.CUT))) {
+      MigrationView departure =
+          nodes.departure(nodes.send(GUEST, slow(proxy.url(), "hybrid", "cancel")));
+
+      assertLocation(GuestLocation.DESTINATION, departure);
+    }
+    assertLocation(GuestLocation.DESTINATION, nodes.arrival(receiving));
+    assertEquals("handed-over", nodes.source().client().vm(GUEST).state());
+    nodes.delete(GUEST);
+    nodes.assertAbsent(nodes.destination(), GUEST);
+  }
+
+  /** Two rounds carry the byte, one of them what the guest wrote since, and postcopy the last. */
+  @Test
+  void aByteFlippedInHybridIsCaughtByTheDigestAndByTheGuest() throws Exception {
+    bootTooBusy();
+    MigrationView receiving = nodes.receive("hybrid");
+    try (WireProxy proxy = new WireProxy(receiving.url(), Trap.flip(WORKING_SET))) {
+      MigrationView departure =
+          nodes.departure(nodes.send(GUEST, slow(proxy.url(), "hybrid", "cancel")));
+
+      assertNotEquals(digest(departure), digest(nodes.arrival(receiving)));
+    }
+    assertGuestNotices();
+  }
+
   @Test
   void theTimeoutStrategyCancelGivesUpAndTheGuestStays() throws Exception {
     bootTooBusy();
     MigrationView receiving = nodes.receive("precopy");
 
-    MigrationView departure = nodes.departure(nodes.send(GUEST, slow(receiving, "cancel")));
+    MigrationView departure =
+        nodes.departure(nodes.send(GUEST, slow(receiving.url(), "precopy", "cancel")));
 
     assertLocation(GuestLocation.SOURCE, departure);
     assertEquals("NOT_CONVERGED", Objects.requireNonNull(departure.problem()).code());
@@ -312,7 +359,8 @@ class FailureIT {
     bootTooBusy();
     MigrationView receiving = nodes.receive("precopy");
 
-    MigrationView departure = nodes.departure(nodes.send(GUEST, slow(receiving, "ignore")));
+    MigrationView departure =
+        nodes.departure(nodes.send(GUEST, slow(receiving.url(), "precopy", "ignore")));
 
     TwoNodes.assertMoved(departure, nodes.arrival(receiving));
     nodes.assertRunsOn(nodes.destination(), GUEST);
@@ -325,9 +373,9 @@ class FailureIT {
   }
 
   /** Without auto-converge, which would slow the guest down until it fits. */
-  private static SendMigrationRequest slow(MigrationView receiving, String strategy) {
+  private static SendMigrationRequest slow(String url, String mode, String strategy) {
     return new SendMigrationRequest(
-        receiving.url(), "precopy", 1, 20, 2, strategy, 8 * MIB, true, null, "off", false);
+        url, mode, 1, 20, 2, strategy, 8 * MIB, true, null, "off", false);
   }
 
   /** The guest goes on here as before; the destination has thrown away what it got. */

@@ -6,12 +6,10 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.vmferry.kvm.Gpa;
-import io.vmferry.kvm.Hva;
 import io.vmferry.kvm.memory.GuestMemory;
 import io.vmferry.kvm.memory.GuestRegion;
 import io.vmferry.kvm.memory.MemoryDigest;
 import io.vmferry.kvm.testing.RequiresUffd;
-import io.vmferry.kvm.uffd.FaultBatch;
 import io.vmferry.kvm.uffd.Uffd;
 import io.vmferry.streams.pages.DirtyPages;
 import io.vmferry.streams.pages.PageRun;
@@ -27,15 +25,14 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
-import java.util.EnumSet;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Random;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.LongAdder;
-import java.util.concurrent.locks.LockSupport;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -50,19 +47,17 @@ class HybridFillIT {
   private final LongAdder arrivedBytes = new LongAdder();
   private final LongAdder arrivedPages = new LongAdder();
   private final LongAdder arrivedDigest = new LongAdder();
-  private volatile boolean running = true;
-  private GuestMemory source;
-  private GuestMemory memory;
+  @AutoClose private final TwoHosts hosts = TwoHosts.ofThreeRegions();
+  private final GuestMemory source = hosts.source();
+  private final GuestMemory memory = hosts.destination();
   private MissingPages missing;
   private Uffd uffd;
   private ArrivingPages arriving;
   private PostcopyFill fill;
-  private Thread reader;
+  private FaultLoop faultLoop;
 
   @BeforeEach
   void precopy() throws IOException {
-    source = Guests.threeRegions();
-    memory = Guests.threeRegions();
     Guests.fillSome(source, random, 2);
     for (GuestRegion region : source.regions()) {
       byte[] all = source.read(region.base(), (int) region.sizeBytes());
@@ -73,15 +68,13 @@ class HybridFillIT {
 
   @AfterEach
   void close() throws Exception {
-    running = false;
     if (fill != null) {
       fill.close();
-      reader.join();
+      faultLoop.stop();
+      hosts.disconnect();
       arriving.close();
       uffd.close();
     }
-    memory.close();
-    source.close();
   }
 
   @Test
@@ -90,11 +83,8 @@ class HybridFillIT {
     discard(dirty);
     long kept = missing.presentDigest();
 
-    try (Pair faults = Pair.fault();
-        Pair push = Pair.tcp()) {
-      begin(faults, push, dirty);
-      fill.finished().toCompletableFuture().get(30, TimeUnit.SECONDS);
-    }
+    begin(dirty);
+    fill.finished().toCompletableFuture().get(30, TimeUnit.SECONDS);
 
     assertEquals(dirty.bytes(), arrivedPages.sum() * Guests.PAGE);
     assertEquals(dirty.bytes(), arrivedBytes.sum());
@@ -110,11 +100,8 @@ class HybridFillIT {
     DirtyPages dirty = DirtyPages.of(source.regions(), one(page));
     discard(dirty);
 
-    try (Pair faults = Pair.fault();
-        Pair push = Pair.tcp()) {
-      begin(faults, push, dirty);
-      fill.finished().toCompletableFuture().get(30, TimeUnit.SECONDS);
-    }
+    begin(dirty);
+    fill.finished().toCompletableFuture().get(30, TimeUnit.SECONDS);
 
     assertEquals(0, arrivedBytes.sum());
     assertEquals(MemoryDigest.of(source), MemoryDigest.of(memory));
@@ -127,30 +114,28 @@ class HybridFillIT {
     DirtyPages dirty = DirtyPages.of(source.regions(), one(page));
     discard(dirty);
 
-    try (Pair faults = Pair.fault();
-        Pair push = Pair.tcp()) {
-      watch();
-      fill.addFaults(faults.destination());
-      for (GuestRegion region : memory.regions()) {
-        for (long at = 0; at < region.sizeBytes(); at += 64 * Guests.PAGE) {
-          if (!page.equals(region.base().plus(at))) {
-            memory.read(region.base().plus(at), 1);
-          }
+    Pair faults = hosts.connectFaults();
+    watch();
+    fill.addFaults(faults.destination());
+    for (GuestRegion region : memory.regions()) {
+      for (long at = 0; at < region.sizeBytes(); at += 64 * Guests.PAGE) {
+        if (!page.equals(region.base().plus(at))) {
+          memory.read(region.base().plus(at), 1);
         }
       }
-      CompletableFuture<byte[]> guest =
-          CompletableFuture.supplyAsync(() -> memory.read(page, Guests.PAGE));
-      ByteBuffer request = ByteBuffer.allocate(WireFormat.REQUEST_BYTES + WireFormat.RANGE_BYTES);
-      faults.source().readFully(request);
-      assertEquals(Command.PAGE_FAULT, Request.decode(request.flip()).command());
-      assertEquals(page.value(), MemoryRange.decode(request).gpa());
-      assertFalse(guest.isDone());
-      push(push, dirty);
-
-      assertEquals(
-          ByteBuffer.wrap(source.read(page, Guests.PAGE)),
-          ByteBuffer.wrap(guest.get(30, TimeUnit.SECONDS)));
     }
+    CompletableFuture<byte[]> guest =
+        CompletableFuture.supplyAsync(() -> memory.read(page, Guests.PAGE));
+    ByteBuffer request = ByteBuffer.allocate(WireFormat.REQUEST_BYTES + WireFormat.RANGE_BYTES);
+    faults.source().readFully(request);
+    assertEquals(Command.PAGE_FAULT, Request.decode(request.flip()).command());
+    assertEquals(page.value(), MemoryRange.decode(request).gpa());
+    assertFalse(guest.isDone());
+    push(dirty);
+
+    assertEquals(
+        ByteBuffer.wrap(source.read(page, Guests.PAGE)),
+        ByteBuffer.wrap(guest.get(30, TimeUnit.SECONDS)));
   }
 
   @Test
@@ -182,17 +167,19 @@ class HybridFillIT {
     return MemoryRangeTable.decode(bytes.flip());
   }
 
-  private void begin(Pair faults, Pair push, DirtyPages dirty) throws IOException {
+  private void begin(DirtyPages dirty) throws IOException {
+    Pair faults = hosts.connectFaults();
     watch();
     fill.addFaults(faults.destination());
-    PresentBitmap served = push(push, dirty);
+    PresentBitmap served = push(dirty);
     FaultServing serving =
         new FaultServing(faults.source(), source, served, ALL, new PushOrder(), bytes -> {});
     run(serving::run);
   }
 
   /** The source pushes what is dirty. */
-  private PresentBitmap push(Pair push, DirtyPages dirty) {
+  private PresentBitmap push(DirtyPages dirty) throws IOException {
+    Pair push = hosts.connect();
     PresentBitmap served = FaultServing.servedPages(source, dirty);
     assertEquals(dirty.bytes(), served.missing() * Guests.PAGE);
     fill.addPush(push.destination());
@@ -211,33 +198,10 @@ class HybridFillIT {
 
   private void watch() throws IOException {
     missing.unmap();
-    uffd = Uffd.open();
-    for (GuestRegion region : memory.regions()) {
-      uffd.register(
-          region.mapping().hva(),
-          region.sizeBytes(),
-          EnumSet.of(Uffd.Mode.MISSING, Uffd.Mode.MINOR));
-    }
+    uffd = Guests.watch(memory);
     arriving = new ArrivingPages(memory, uffd, missing.present(), new Counter());
     fill = new PostcopyFill(memory, arriving, ALL, "test");
-    reader = run(this::readFaults);
-  }
-
-  private void readFaults() throws IOException {
-    FaultBatch batch = new FaultBatch(16);
-    while (running) {
-      if (uffd.read(batch) == 0) {
-        LockSupport.parkNanos(20_000);
-      }
-      for (int i = 0; i < batch.size(); i++) {
-        for (GuestRegion region : memory.regions()) {
-          Gpa address = region.gpaOf(new Hva(batch.address(i)));
-          if (region.contains(address, 1)) {
-            fill.onFault(address, System.nanoTime());
-          }
-        }
-      }
-    }
+    faultLoop = FaultLoop.start(uffd, memory, fill);
   }
 
   /** Something that runs on a thread of its own until it ends. */
@@ -245,7 +209,7 @@ class HybridFillIT {
     void run() throws IOException;
   }
 
-  private static Thread run(Work work) {
+  private static void run(Work work) {
     Thread thread =
         new Thread(
             () -> {
@@ -257,7 +221,6 @@ class HybridFillIT {
             });
     thread.setDaemon(true);
     thread.start();
-    return thread;
   }
 
   /** Adds up what arrives. */

@@ -7,12 +7,9 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.vmferry.kvm.Gpa;
-import io.vmferry.kvm.Hva;
 import io.vmferry.kvm.memory.GuestMemory;
-import io.vmferry.kvm.memory.GuestRegion;
 import io.vmferry.kvm.memory.MemoryDigest;
 import io.vmferry.kvm.testing.RequiresUffd;
-import io.vmferry.kvm.uffd.FaultBatch;
 import io.vmferry.kvm.uffd.Uffd;
 import io.vmferry.streams.pages.GuestPages;
 import io.vmferry.streams.pages.PresentBitmap;
@@ -35,7 +32,6 @@ import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.LongAdder;
-import java.util.concurrent.locks.LockSupport;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeEach;
@@ -56,12 +52,11 @@ class PostcopyFillIT {
   private final Random random = Guests.random("PostcopyFillIT");
   private final PushOrder order = new PushOrder();
   private final LongAdder arrivedBytes = new LongAdder();
-  private volatile boolean running = true;
   private Uffd uffd;
   private PresentBitmap served;
   private ArrivingPages arriving;
   private PostcopyFill fill;
-  private Thread reader;
+  private FaultLoop faultLoop;
 
   @BeforeEach
   void open() throws IOException {
@@ -86,9 +81,8 @@ class PostcopyFillIT {
 
   @AfterEach
   void close() throws Exception {
-    running = false;
     fill.close();
-    reader.join();
+    faultLoop.stop();
     hosts.disconnect();
     arriving.close();
     uffd.close();
@@ -282,29 +276,7 @@ class PostcopyFillIT {
 
   private void begin(Extensions agreed) {
     fill = new PostcopyFill(memory, arriving, agreed, "test");
-    reader = new Thread(this::readFaults, "faults");
-    reader.start();
-  }
-
-  private void readFaults() {
-    FaultBatch batch = new FaultBatch(16);
-    try {
-      while (running) {
-        if (uffd.read(batch) == 0) {
-          LockSupport.parkNanos(20_000);
-        }
-        for (int i = 0; i < batch.size(); i++) {
-          for (GuestRegion region : memory.regions()) {
-            Gpa address = region.gpaOf(new Hva(batch.address(i)));
-            if (region.contains(address, 1)) {
-              fill.onFault(address, System.nanoTime());
-            }
-          }
-        }
-      }
-    } catch (IOException e) {
-      throw new java.io.UncheckedIOException(e);
-    }
+    faultLoop = FaultLoop.start(uffd, memory, fill);
   }
 
   private Pair faults() throws IOException {
