@@ -25,6 +25,10 @@ public final class Errno {
   public static final int EMFILE = 24;
   public static final int ENOTTY = 25;
   public static final int ENOSPC = 28;
+
+  /** The user's share of the disk is used up. */
+  public static final int EDQUOT = 122;
+
   public static final int ESPIPE = 29;
   public static final int EPIPE = 32;
   public static final int ENOSYS = 38;
@@ -54,6 +58,7 @@ public final class Errno {
           Map.entry(EMFILE, "EMFILE"),
           Map.entry(ENOTTY, "ENOTTY"),
           Map.entry(ENOSPC, "ENOSPC"),
+          Map.entry(EDQUOT, "EDQUOT"),
           Map.entry(ESPIPE, "ESPIPE"),
           Map.entry(EPIPE, "EPIPE"),
           Map.entry(ENOSYS, "ENOSYS"),

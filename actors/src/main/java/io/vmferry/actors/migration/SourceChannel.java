@@ -27,7 +27,7 @@ import java.util.concurrent.CopyOnWriteArrayList;
  * <p>Blocking, one caller at a time; {@link #close} may come from any thread and ends a call under
  * way. Source: docs/protocol.md#sequences.
  */
-final class SourceChannel implements AutoCloseable {
+public final class SourceChannel implements AutoCloseable {
   private final MigrationUrl url;
   private final Duration connectTimeout;
   private final Duration answerTimeout;
@@ -36,10 +36,13 @@ final class SourceChannel implements AutoCloseable {
   private volatile boolean closed;
 
   /**
+   * Nothing is connected before {@link #start}.
+   *
+   * @param connectTimeout for a connection to be accepted
    * @param answerTimeout how long the destination may take to answer a command, or take no byte of
    *     one
    */
-  SourceChannel(MigrationUrl url, Duration connectTimeout, Duration answerTimeout) {
+  public SourceChannel(MigrationUrl url, Duration connectTimeout, Duration answerTimeout) {
     this.url = url;
     this.connectTimeout = connectTimeout;
     this.answerTimeout = answerTimeout;
@@ -51,18 +54,18 @@ final class SourceChannel implements AutoCloseable {
    * @throws io.vmferry.streams.wire.ProtocolException if the destination takes an extension that
    *     was not offered
    */
-  void start(Extensions offered) throws IOException {
+  public void start(Extensions offered) throws IOException {
     open();
     agreed = exchange(Request.start(offered)).extensions().takenFrom(offered);
   }
 
   /** What both sides know; none before {@link #start}. */
-  Extensions agreed() {
+  public Extensions agreed() {
     return agreed;
   }
 
   /** Hands over the memory file of one slot; UNIX sockets only. */
-  void memoryFd(int slot, OwnedFd memory) throws IOException {
+  public void memoryFd(int slot, OwnedFd memory) throws IOException {
     Connection main = main();
     main.writeFully(frame(Request.memoryFd()));
     ByteBuffer number =
@@ -72,7 +75,7 @@ final class SourceChannel implements AutoCloseable {
   }
 
   /** Sends the configuration, JSON. */
-  void config(ByteBuffer json) throws IOException {
+  public void config(ByteBuffer json) throws IOException {
     exchange(Request.of(Command.CONFIG, json.remaining()), json);
   }
 
@@ -85,7 +88,7 @@ final class SourceChannel implements AutoCloseable {
   }
 
   /** Sends the machine's state, JSON. */
-  void state(ByteBuffer json) throws IOException {
+  public void state(ByteBuffer json) throws IOException {
     exchange(Request.of(Command.STATE, json.remaining()), json);
   }
 
@@ -95,12 +98,12 @@ final class SourceChannel implements AutoCloseable {
    * @throws PeerRefusedException if the destination certainly does not run the guest; after any
    *     other exception nobody knows
    */
-  void complete(boolean paused) throws IOException {
+  public void complete(boolean paused) throws IOException {
     exchange(Request.of(paused ? Command.COMPLETE_PAUSED : Command.COMPLETE));
   }
 
   /** Gives up politely; the destination drops what it has. */
-  void abandon(Duration patience) throws IOException {
+  public void abandon(Duration patience) throws IOException {
     main().setReadTimeout(patience);
     main().writeFully(frame(Request.of(Command.ABANDON)));
     awaitOk(Command.ABANDON);
@@ -119,7 +122,7 @@ final class SourceChannel implements AutoCloseable {
   }
 
   /** Opens the connections the destination sends its page faults on. */
-  List<Connection> faultConnections(int number) throws IOException {
+  public List<Connection> faultConnections(int number) throws IOException {
     List<Connection> opened = new ArrayList<>();
     for (int i = 0; i < number; i++) {
       Connection fault = openWithRole(ConnectionRole.FAULT);

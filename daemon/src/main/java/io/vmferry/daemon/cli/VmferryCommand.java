@@ -99,6 +99,10 @@ final class VmferryCommand implements Runnable {
             .addSubcommand(new VmCommands.ListAll(console));
     CommandLine cluster =
         new CommandLine(new ClusterCommand()).addSubcommand(new ClusterStatusCommand(console));
+    CommandLine offload =
+        new CommandLine(new OffloadCommand())
+            .addSubcommand(new OffloadSnapshotCommand(console))
+            .addSubcommand(new OffloadRestoreCommand(console));
     CommandLine root =
         new CommandLine(new VmferryCommand(console))
             .addSubcommand(new DoctorCommand(console))
@@ -109,6 +113,7 @@ final class VmferryCommand implements Runnable {
             .addSubcommand(new MigratePostcopyCommand(console))
             .addSubcommand(new SendMigrationCommand(console))
             .addSubcommand(new ReceiveMigrationCommand(console))
+            .addSubcommand(offload)
             .addSubcommand(cluster)
             .addSubcommand(new BenchCommand(console));
     registerUnits(root);

@@ -6,7 +6,6 @@ import io.vmferry.kvm.OwnedFd;
 import io.vmferry.kvm.SyscallException;
 import java.lang.ref.Reference;
 import java.nio.ByteBuffer;
-import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -19,6 +18,7 @@ import org.jspecify.annotations.Nullable;
  */
 public final class Memfd implements AutoCloseable {
   private final OwnedFd fd;
+  private final SparseFile file;
   private final long sizeBytes;
   private final PageSize pageSize;
   // hugetlbfs has no write(2): writeAt goes through this mapping of the whole file there.
@@ -26,6 +26,7 @@ public final class Memfd implements AutoCloseable {
 
   private Memfd(OwnedFd fd, long sizeBytes, PageSize pageSize) {
     this.fd = fd;
+    this.file = new SparseFile(fd, sizeBytes);
     this.sizeBytes = sizeBytes;
     this.pageSize = pageSize;
   }
@@ -78,7 +79,7 @@ public final class Memfd implements AutoCloseable {
    * @throws IllegalArgumentException if its page size is none of {@link PageSize}, or it is empty
    */
   public static Memfd adopt(OwnedFd fd) throws SyscallException {
-    long size = stat(fd, MemoryCalls.STATX_SIZE);
+    long size = sizeOf(fd);
     if (size <= 0) {
       throw new IllegalArgumentException("the memory file is empty");
     }
@@ -104,6 +105,15 @@ public final class Memfd implements AutoCloseable {
     return memfd;
   }
 
+  static long sizeOf(OwnedFd fd) throws SyscallException {
+    return stat(fd, MemoryCalls.STATX_SIZE);
+  }
+
+  /** The file's bytes and holes, read without a mapping; closed with this. */
+  public SparseFile file() {
+    return file;
+  }
+
   /** The descriptor, still owned here: {@link OwnedFd#duplicate} it to pass it on. */
   public OwnedFd fd() {
     return fd;
@@ -125,6 +135,10 @@ public final class Memfd implements AutoCloseable {
    * @throws SyscallException if it cannot be examined
    */
   public long allocatedBytes() throws SyscallException {
+    return allocatedBytesOf(fd);
+  }
+
+  static long allocatedBytesOf(OwnedFd fd) throws SyscallException {
     return stat(fd, MemoryCalls.STATX_BLOCKS) * 512;
   }
 
@@ -137,7 +151,7 @@ public final class Memfd implements AutoCloseable {
    *     mappings
    */
   public Mapping map(long offset, long lengthBytes) throws SyscallException {
-    checkRange(offset, lengthBytes);
+    file.checkRange(offset, lengthBytes);
     if (lengthBytes == 0 || !pageSize.divides(offset) || !pageSize.divides(lengthBytes)) {
       throw new IllegalArgumentException(
           "offset " + offset + " and length " + lengthBytes + " are no multiple of the page size");
@@ -183,7 +197,7 @@ public final class Memfd implements AutoCloseable {
    */
   public void writeAt(long offset, ByteBuffer source) throws SyscallException {
     int length = source.remaining();
-    checkRange(offset, length);
+    file.checkRange(offset, length);
     try {
       writeAt(offset, DirectBuffers.address(source), length);
     } finally {
@@ -199,24 +213,12 @@ public final class Memfd implements AutoCloseable {
    * @throws SyscallException ENOSPC or ENOMEM if there is too little memory
    */
   public void writeAt(long offset, long sourceAddress, long lengthBytes) throws SyscallException {
-    checkRange(offset, lengthBytes);
+    file.checkRange(offset, lengthBytes);
     if (pageSize.isHuge()) {
       window().copyIn(offset, sourceAddress, lengthBytes);
       return;
     }
-    long done = 0;
-    while (done < lengthBytes) {
-      long count =
-          MemoryCalls.pwrite(fd.raw(), sourceAddress + done, lengthBytes - done, offset + done);
-      if (count < 0) {
-        int errno = Native.getLastError();
-        if (errno != Errno.EINTR) {
-          throw new SyscallException(describe("pwrite", offset, lengthBytes), errno);
-        }
-      } else {
-        done += count;
-      }
-    }
+    file.writeAt(offset, sourceAddress, lengthBytes);
   }
 
   /**
@@ -227,25 +229,7 @@ public final class Memfd implements AutoCloseable {
    * @throws SyscallException if the kernel refuses
    */
   public void readAt(long offset, ByteBuffer destination) throws SyscallException {
-    long end = destination.limit();
-    checkRange(offset, destination.remaining());
-    long at = offset;
-    while (destination.hasRemaining()) {
-      long count =
-          MemoryCalls.pread(
-              fd.raw(), DirectBuffers.address(destination), end - destination.position(), at);
-      if (count < 0) {
-        int errno = Native.getLastError();
-        if (errno != Errno.EINTR) {
-          throw new SyscallException(describe("pread", at, destination.remaining()), errno);
-        }
-      } else if (count == 0) {
-        throw new SyscallException(describe("pread", at, destination.remaining()), Errno.EIO);
-      } else {
-        destination.position(destination.position() + (int) count);
-        at += count;
-      }
-    }
+    file.readAt(offset, destination);
   }
 
   /**
@@ -255,7 +239,7 @@ public final class Memfd implements AutoCloseable {
    * @throws SyscallException if the kernel refuses
    */
   public long nextData(long offset) throws SyscallException {
-    return seek(offset, MemoryCalls.SEEK_DATA, "SEEK_DATA");
+    return file.nextData(offset);
   }
 
   /**
@@ -265,7 +249,7 @@ public final class Memfd implements AutoCloseable {
    * @throws SyscallException if the kernel refuses
    */
   public long nextHole(long offset) throws SyscallException {
-    return seek(offset, MemoryCalls.SEEK_HOLE, "SEEK_HOLE");
+    return file.nextHole(offset);
   }
 
   /** Closes the descriptor. Mappings made of it stay valid until they are closed themselves. */
@@ -278,24 +262,12 @@ public final class Memfd implements AutoCloseable {
     fd.close();
   }
 
-  private long seek(long offset, int whence, String name) throws SyscallException {
-    long found = MemoryCalls.lseek(fd.raw(), offset, whence);
-    if (found < 0) {
-      int errno = Native.getLastError();
-      if (errno == Errno.ENXIO) {
-        return -1;
-      }
-      throw new SyscallException("lseek(" + fd + ", " + offset + ", " + name + ")", errno);
-    }
-    return found;
-  }
-
   private void fallocate(int mode, long offset, long lengthBytes) throws SyscallException {
-    checkRange(offset, lengthBytes);
+    file.checkRange(offset, lengthBytes);
     while (MemoryCalls.fallocate(fd.raw(), mode, offset, lengthBytes) < 0) {
       int errno = Native.getLastError();
       if (errno != Errno.EINTR) {
-        throw new SyscallException(describe("fallocate", offset, lengthBytes), errno);
+        throw new SyscallException(file.describe("fallocate", offset, lengthBytes), errno);
       }
     }
   }
@@ -305,14 +277,6 @@ public final class Memfd implements AutoCloseable {
       window = map(0, sizeBytes);
     }
     return window;
-  }
-
-  private void checkRange(long offset, long lengthBytes) {
-    Objects.checkFromIndexSize(offset, lengthBytes, sizeBytes);
-  }
-
-  private String describe(String call, long offset, long lengthBytes) {
-    return call + "(" + fd + ", offset=" + offset + ", len=" + lengthBytes + ")";
   }
 
   private static long stat(OwnedFd fd, int field) throws SyscallException {

@@ -33,6 +33,8 @@ final class MemoryCalls {
   static final int SEEK_DATA = 3;
   static final int SEEK_HOLE = 4;
   // Source: include/uapi/linux/fcntl.h and stat.h.
+  static final int AT_FDCWD = -100;
+  static final int RENAME_EXCHANGE = 2;
   static final int AT_EMPTY_PATH = 0x1000;
   static final int STATX_BASIC_STATS = 0x7ff;
   static final int STATX_BYTES = 256;
@@ -46,7 +48,10 @@ final class MemoryCalls {
   static final long HUGETLBFS_MAGIC = 0x958458f6L;
   // Source: include/uapi/asm-generic/fcntl.h; O_TMPFILE includes O_DIRECTORY, which x86-64 leaves
   // as it is there.
+  static final int O_RDONLY = 0;
   static final int O_RDWR = 2;
+  static final int O_CREAT = 0100;
+  static final int O_EXCL = 0200;
   static final int O_CLOEXEC = 0x80000;
   static final int O_TMPFILE = 0x410000;
   static final int OWNER_READ_WRITE = 0600;
@@ -89,6 +94,11 @@ final class MemoryCalls {
   static native long memcpy(long destination, long source, long lengthBytes);
 
   static native long memset(long destination, int value, long lengthBytes);
+
+  static native int fsync(int fd);
+
+  static native int renameat2(
+      int fromDirectory, String from, int toDirectory, String to, int flags);
 
   static native int statx(int directory, String path, int flags, int mask, long buffer);
 

@@ -142,12 +142,16 @@ public final class ArrivingPages implements AutoCloseable {
    * @throws IOException if they cannot be mapped for the guest
    */
   void arrived(long first, long count) throws IOException {
+    showArriving(first, count);
+    present(first, count, count * pages.pageBytes());
+  }
+
+  private void showArriving(long first, long count) {
     long bytes = count * pages.pageBytes();
     for (long done = 0; done < bytes; done += DIGEST_BYTES) {
       int length = (int) Math.min(DIGEST_BYTES, bytes - done);
       listener.arriving(pages.gpaOf(first).plus(done), target(first, done, length));
     }
-    present(first, count, bytes);
   }
 
   /**
@@ -164,11 +168,12 @@ public final class ArrivingPages implements AutoCloseable {
   }
 
   /**
-   * Claimed pages need no bytes: they are in the shared file.
+   * Claimed pages are in the shared file: whoever serves them has put them there.
    *
    * @throws IOException if they cannot be mapped for the guest
    */
-  void arrivedWithoutBytes(long first, long count) throws IOException {
+  void arrivedInSharedFile(long first, long count) throws IOException {
+    showArriving(first, count);
     present(first, count, 0);
   }
 

@@ -115,7 +115,7 @@ final class FaultAnswers {
     if (response.length() == 0) {
       endRun();
       if (arriving.claim(page, 1) == 1) {
-        arriving.arrivedWithoutBytes(page, 1);
+        arriving.arrivedInSharedFile(page, 1);
       }
     } else if (isSmall()) {
       takeSmall(page);

@@ -55,6 +55,7 @@ public final class FaultServing {
   private final PresentBitmap served;
   private final Extensions agreed;
   private final @Nullable PushOrder order;
+  private final @Nullable SharedPages shared;
   private final LongConsumer progress;
   private final ByteBuffer requests = ByteBuffer.allocateDirect(REQUESTS_BYTES).limit(0);
   private final ByteBuffer headers =
@@ -91,16 +92,40 @@ public final class FaultServing {
       Extensions agreed,
       @Nullable PushOrder order,
       LongConsumer progress) {
+    this(connection, memory, served, agreed, order, null, progress);
+  }
+
+  private FaultServing(
+      Connection connection,
+      GuestMemory memory,
+      PresentBitmap served,
+      Extensions agreed,
+      @Nullable PushOrder order,
+      @Nullable SharedPages shared,
+      LongConsumer progress) {
     this.connection = connection;
     this.memory = memory;
     this.pages = new GuestPages(memory.regions(), COUNTED_PAGE_BYTES);
     this.served = served;
     this.agreed = agreed;
     this.order = order;
+    this.shared = shared;
     this.progress = progress;
     if (served.pages() != pages.count()) {
       throw new IllegalArgumentException("bitmap of another guest: " + served.pages() + " pages");
     }
+  }
+
+  /**
+   * Serves a destination that shares the memory: it gets no bytes, only word that they are there.
+   *
+   * @param memory where the destination's addresses are; its pages may be missing
+   * @param served as above
+   * @param shared brings each page before its fault is answered, on the thread of {@link #run}
+   */
+  public static FaultServing ofShared(
+      Connection connection, GuestMemory memory, PresentBitmap served, SharedPages shared) {
+    return new FaultServing(connection, memory, served, Extensions.NONE, null, shared, bytes -> {});
   }
 
   /** A bitmap for the 4 KiB pages of a guest, none served yet. */
@@ -176,7 +201,9 @@ public final class FaultServing {
       if (page == null) {
         break;
       }
-      if (page.length() > BATCH_BYTES) {
+      if (shared != null) {
+        bring(shared, page);
+      } else if (page.length() > BATCH_BYTES) {
         flush();
         sendLarge(page);
         served.set(pages.indexOf(page.gpa()), page.length() / COUNTED_PAGE_BYTES);
@@ -227,11 +254,25 @@ public final class FaultServing {
     return page;
   }
 
+  /** A page that cannot be had is an error to the destination, which must not run on without it. */
+  private void bring(SharedPages source, MemoryRange page) throws IOException {
+    try {
+      source.bring(page);
+    } catch (IOException e) {
+      flush();
+      write(Response.error());
+      throw e;
+    }
+  }
+
   private void add(MemoryRange page) {
     int start = headers.position();
-    Response.page(page.length()).encode(headers);
+    Response answer = shared == null ? Response.page(page.length()) : Response.ok();
+    answer.encode(headers);
     batch.add(headers.slice(start, WireFormat.RESPONSE_BYTES));
-    batch.add(memory.slice(page.start(), (int) page.length()));
+    if (shared == null) {
+      batch.add(memory.slice(page.start(), (int) page.length()));
+    }
     answered.add(page);
   }
 

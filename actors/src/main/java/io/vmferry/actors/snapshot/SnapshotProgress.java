@@ -1,0 +1,13 @@
+package io.vmferry.actors.snapshot;
+
+/** Follows a snapshot session; called on the threads that do the work. */
+public interface SnapshotProgress {
+  /** Follows nothing. */
+  SnapshotProgress NONE = new SnapshotProgress() {};
+
+  /** The guest's size is known. */
+  default void begins(long memoryBytes) {}
+
+  /** So many bytes of memory more are done, holes included. */
+  default void done(long memoryBytes) {}
+}

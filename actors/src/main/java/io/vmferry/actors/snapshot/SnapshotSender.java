@@ -1,0 +1,178 @@
+package io.vmferry.actors.snapshot;
+
+import io.vmferry.actors.migration.SourceChannel;
+import io.vmferry.kvm.memory.GuestMemory;
+import io.vmferry.kvm.memory.GuestRegion;
+import io.vmferry.kvm.memory.PageSize;
+import io.vmferry.streams.config.VmMigrationConfig;
+import io.vmferry.streams.pages.PresentBitmap;
+import io.vmferry.streams.snapshot.DirectoryReader;
+import io.vmferry.streams.snapshot.SnapshotMemory;
+import io.vmferry.streams.transfer.FaultServing;
+import io.vmferry.streams.transport.Connection;
+import io.vmferry.streams.transport.MigrationUrl;
+import io.vmferry.streams.wire.Extensions;
+import io.vmferry.streams.wire.ProtocolException;
+import java.io.IOException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.FutureTask;
+
+/**
+ * Restores one snapshot: the source of a local migration, whose guest is in files. All memory is
+ * copied into memory files that the destination then owns; or these are empty at first, and pages
+ * are brought as the guest touches them, and in the background.
+ *
+ * <p>Blocking, one thread; {@link #close} may come from any thread and ends a call under way.
+ * Source: docs/protocol.md#local and #on-demand-restore.
+ */
+public final class SnapshotSender implements AutoCloseable {
+  private static final Duration CONNECT_TIMEOUT = Duration.ofSeconds(10);
+  // A VMM that is handed a large guest makes its devices before it answers.
+  private static final Duration ANSWER_TIMEOUT = Duration.ofMinutes(2);
+
+  private final DirectoryReader snapshot;
+  private final SourceChannel channel;
+  private final boolean resume;
+  private final SnapshotProgress progress;
+
+  /**
+   * A sender of one snapshot.
+   *
+   * @param url where the destination listens, {@code unix:/path}
+   * @param resume whether the guest shall run there at once
+   */
+  public SnapshotSender(
+      DirectoryReader snapshot, MigrationUrl url, boolean resume, SnapshotProgress progress) {
+    this.snapshot = snapshot;
+    this.channel = new SourceChannel(url, CONNECT_TIMEOUT, ANSWER_TIMEOUT);
+    this.resume = resume;
+    this.progress = progress;
+  }
+
+  /**
+   * Hands the whole guest over.
+   *
+   * @throws IOException if the snapshot cannot be read, memory is short, or the destination refuses
+   *     or vanishes
+   */
+  public void restore() throws IOException {
+    progress.begins(snapshot.config().memoryBytes());
+    try (SnapshotMemory files = SnapshotMemory.create(snapshot, pageSize(snapshot.config()))) {
+      // Connected first: a destination that is not there must not cost a load.
+      channel.start(Extensions.NONE);
+      files.loadAll(progress::done);
+      for (GuestRegion region : files.memory().regions()) {
+        channel.memoryFd(region.slot(), region.memfd().fd());
+      }
+      channel.config(snapshot.config().raw().asByteBuffer());
+      handOver();
+    }
+  }
+
+  /**
+   * Hands the guest over without its memory, and serves that until the destination has all of it.
+   *
+   * @throws IOException as {@link #restore}; also if the destination closes before it has every
+   *     page. The guest may be running there then, and waits at the next page it lacks
+   */
+  public void restoreOnDemand() throws IOException {
+    channel.start(Extensions.NONE);
+    progress.begins(snapshot.config().memoryBytes());
+    try (SnapshotMemory files = SnapshotMemory.create(snapshot, pageSize(snapshot.config()))) {
+      for (GuestRegion region : files.memory().regions()) {
+        channel.memoryFd(region.slot(), region.memfd().fd());
+      }
+      channel.config(snapshot.config().raw().asByteBuffer());
+      Connection faults = channel.faultConnections(1).get(0);
+      List<FutureTask<Void>> work = new ArrayList<>();
+      try {
+        // Before State: the destination may ask for pages to restore it.
+        work.add(start("serve-faults", () -> serve(faults, files)));
+        work.add(start("fill-memory", files::fill));
+        handOver();
+        join(work.get(0));
+      } finally {
+        files.stop();
+        faults.close();
+        // They write to memory that is about to be unmapped.
+        joinQuietly(work);
+      }
+    }
+  }
+
+  private void serve(Connection faults, SnapshotMemory files) throws IOException {
+    GuestMemory memory = files.memory();
+    PresentBitmap served = FaultServing.servedPages(memory);
+    FaultServing.ofShared(
+            faults,
+            memory,
+            served,
+            page -> {
+              files.bring(page);
+              progress.done(page.length());
+            })
+        .run();
+  }
+
+  private void handOver() throws IOException {
+    channel.state(snapshot.state().asByteBuffer());
+    channel.complete(!resume);
+  }
+
+  /** What the configuration asks for, if it is one of a guest whose memory is described so. */
+  private static PageSize pageSize(VmMigrationConfig config) {
+    try {
+      return config.pageSize();
+    } catch (ProtocolException e) {
+      return PageSize.KIB_4;
+    }
+  }
+
+  /** What a thread does until it ends. */
+  private interface Work {
+    void run() throws IOException;
+  }
+
+  private static FutureTask<Void> start(String name, Work work) {
+    FutureTask<Void> task =
+        new FutureTask<>(
+            () -> {
+              work.run();
+              return null;
+            });
+    Thread thread = new Thread(task, name);
+    thread.setDaemon(true);
+    thread.start();
+    return task;
+  }
+
+  private static void join(FutureTask<Void> task) throws IOException {
+    try {
+      task.get();
+    } catch (ExecutionException e) {
+      throw e.getCause() instanceof IOException failure ? failure : new IOException(e.getCause());
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new IOException("interrupted while memory was served");
+    }
+  }
+
+  private static void joinQuietly(List<FutureTask<Void>> tasks) {
+    for (FutureTask<Void> task : tasks) {
+      try {
+        join(task);
+      } catch (IOException e) {
+        // The first failure is thrown already, or the work was only cut short.
+      }
+    }
+  }
+
+  /** Ends a call under way and closes every connection. */
+  @Override
+  public void close() {
+    channel.close();
+  }
+}

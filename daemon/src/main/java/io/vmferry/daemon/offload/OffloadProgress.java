@@ -1,0 +1,86 @@
+package io.vmferry.daemon.offload;
+
+import io.vmferry.actors.snapshot.SnapshotProgress;
+import io.vmferry.daemon.render.Terminal;
+import io.vmferry.daemon.units.Sizes;
+import java.util.concurrent.TimeUnit;
+
+/**
+ * Shows how far a snapshot is: a bar that is drawn over on a terminal, elsewhere a line a second,
+ * or JSON lines. Thread-safe.
+ */
+public final class OffloadProgress implements SnapshotProgress {
+  private static final int CELLS = 20;
+  private static final long PLAIN_NANOS = TimeUnit.SECONDS.toNanos(1);
+  private static final long DRAW_NANOS = TimeUnit.MILLISECONDS.toNanos(50);
+
+  private final Terminal terminal;
+  private final boolean json;
+  private long total;
+  private long done;
+  private long shownNanos = System.nanoTime();
+  private boolean lineOpen;
+
+  /**
+   * A progress that was asked for.
+   *
+   * @param json one object a line instead of text
+   */
+  public OffloadProgress(Terminal terminal, boolean json) {
+    this.terminal = terminal;
+    this.json = json;
+  }
+
+  @Override
+  public synchronized void begins(long memoryBytes) {
+    total = memoryBytes;
+  }
+
+  @Override
+  public synchronized void done(long memoryBytes) {
+    done += memoryBytes;
+    long now = System.nanoTime();
+    long interval = terminal.interactive() && !json ? DRAW_NANOS : PLAIN_NANOS;
+    if (now - shownNanos >= interval) {
+      shownNanos = now;
+      show();
+    }
+  }
+
+  private void show() {
+    if (json) {
+      terminal.out().printf("{\"bytes_done\":%d,\"bytes_total\":%d}%n", done, total);
+    } else if (terminal.interactive()) {
+      terminal.out().print("\r" + bar() + "\u001b[K");
+      lineOpen = true;
+    } else {
+      terminal.out().println(figures());
+    }
+    terminal.out().flush();
+  }
+
+  private String bar() {
+    int filled = CELLS * percent() / 100;
+    return "[" + "#".repeat(filled) + ".".repeat(CELLS - filled) + "] " + figures();
+  }
+
+  private String figures() {
+    return percent() + " %, " + Sizes.format(done) + " of " + Sizes.format(total);
+  }
+
+  private int percent() {
+    return total == 0 ? 0 : (int) Math.min(100, 100 * done / total);
+  }
+
+  /** Ends the line. */
+  public synchronized void finish() {
+    if (json || lineOpen) {
+      show();
+    }
+    if (lineOpen) {
+      terminal.out().println();
+      terminal.out().flush();
+      lineOpen = false;
+    }
+  }
+}

@@ -1,0 +1,43 @@
+package io.vmferry.daemon.offload;
+
+import com.typesafe.config.ConfigFactory;
+import io.vmferry.actors.migration.Failures;
+import io.vmferry.actors.snapshot.SnapshotProgress;
+import io.vmferry.actors.snapshot.SnapshotReceiver;
+import io.vmferry.streams.snapshot.DirectoryWriter;
+import io.vmferry.streams.transport.Connection;
+import java.io.IOException;
+import java.io.InterruptedIOException;
+import java.util.concurrent.ExecutionException;
+import org.apache.pekko.actor.ActorSystem;
+import org.apache.pekko.stream.Materializer;
+
+/** Takes one snapshot of the VMM that connects first. */
+public final class OffloadSnapshot {
+  private OffloadSnapshot() {}
+
+  /**
+   * Waits for the VMM and takes the snapshot; blocks.
+   *
+   * @param socket listening already, so that a VMM need not wait for what is started here
+   * @return bytes that the memory takes in the snapshot
+   * @throws IOException with one sentence for the user if there is no snapshot
+   */
+  public static long take(OffloadSocket socket, DirectoryWriter writer, SnapshotProgress progress)
+      throws IOException {
+    ActorSystem system = ActorSystem.create("offload", ConfigFactory.load());
+    try (SnapshotReceiver receiver = new SnapshotReceiver(writer, progress);
+        Connection vmm = socket.accept()) {
+      receiver.receive(vmm, Materializer.matFromSystem(system)).toCompletableFuture().get();
+      return writer.storedBytes();
+    } catch (ExecutionException e) {
+      Throwable cause = Failures.root(e.getCause() == null ? e : e.getCause());
+      throw cause instanceof IOException failure ? failure : new IOException(cause);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new InterruptedIOException("interrupted while the snapshot was taken");
+    } finally {
+      system.terminate();
+    }
+  }
+}

@@ -1,0 +1,246 @@
+package io.vmferry.streams.snapshot;
+
+import io.vmferry.kvm.Errno;
+import io.vmferry.kvm.SyscallException;
+import io.vmferry.kvm.memory.Exchange;
+import io.vmferry.kvm.memory.SparseFile;
+import io.vmferry.streams.config.GuestRamMapping;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.LongConsumer;
+import org.apache.pekko.util.ByteString;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One snapshot on its way into a directory: written beside it, durable, then put in its place in
+ * one step. Until {@link #commit} returns the directory is what it was; a snapshot that was there
+ * is kept until then.
+ *
+ * <p>Beside {@code D} that is {@code .D.partial}, and a lock: what a killed process left there is
+ * removed by the next one, and two that write to the same directory exclude each other.
+ *
+ * <p>One thread at a time. Source: docs/snapshots.md#dir.
+ */
+public final class DirectoryWriter implements AutoCloseable {
+  private final Path target;
+  private final Path partial;
+  private final FileLocks lock;
+  private long storedBytes;
+  private boolean ended;
+
+  private DirectoryWriter(Path target, Path partial, FileLocks lock) {
+    this.target = target;
+    this.partial = partial;
+    this.lock = lock;
+  }
+
+  /**
+   * Begins; directories above the target are made.
+   *
+   * @param target what does not exist, an empty directory, or one that holds a snapshot
+   * @throws SnapshotException if there is something else, it cannot be written, or somebody writes
+   *     there now
+   */
+  public static DirectoryWriter begin(Path target) throws SnapshotException {
+    Path absolute = target.toAbsolutePath().normalize();
+    Path name = absolute.getFileName();
+    Path parent = absolute.getParent();
+    if (name == null || parent == null) {
+      throw new SnapshotException("A snapshot cannot be written to " + target + ".");
+    }
+    Path partial = parent.resolve("." + name + ".partial");
+    try {
+      requireReplaceable(absolute);
+      Files.createDirectories(parent);
+      FileLocks lock = FileLocks.takeTemporary(parent.resolve("." + name + ".partial.lock"));
+      if (lock == null) {
+        throw new SnapshotException("Another snapshot is being written to " + target + " now.");
+      }
+      try {
+        clear(partial);
+        return new DirectoryWriter(absolute, partial, lock);
+      } catch (IOException e) {
+        lock.close();
+        throw e;
+      }
+    } catch (AccessDeniedException e) {
+      throw new SnapshotException("There is no permission to write to " + parent + ".", e);
+    } catch (SnapshotException e) {
+      throw e;
+    } catch (IOException e) {
+      throw new SnapshotException("The snapshot cannot be written to " + target + ".", e);
+    }
+  }
+
+  private static void requireReplaceable(Path target) throws IOException {
+    if (!Files.exists(target)) {
+      return;
+    }
+    if (!Files.isDirectory(target)) {
+      throw new SnapshotException(target + " is a file; name a directory for the snapshot.");
+    }
+    try (DirectoryStream<Path> files = Files.newDirectoryStream(target)) {
+      for (Path file : files) {
+        if (!SnapshotFiles.isOne(String.valueOf(file.getFileName()))) {
+          throw new SnapshotException(
+              target
+                  + " holds "
+                  + file.getFileName()
+                  + ", which is no part of a snapshot; name another directory.");
+        }
+      }
+    }
+  }
+
+  private static void clear(Path partial) throws IOException {
+    if (Files.exists(partial)) {
+      for (Path file : list(partial)) {
+        Files.delete(file);
+      }
+    } else {
+      Files.createDirectory(partial);
+    }
+  }
+
+  private static List<Path> list(Path directory) throws IOException {
+    List<Path> all = new ArrayList<>();
+    try (DirectoryStream<Path> files = Files.newDirectoryStream(directory)) {
+      files.forEach(all::add);
+    }
+    return all;
+  }
+
+  /** Keeps the configuration, byte for byte. */
+  public void config(ByteString json) throws SnapshotException {
+    write(SnapshotFiles.config(partial), json);
+  }
+
+  /** Keeps the state, byte for byte. */
+  public void state(ByteString json) throws SnapshotException {
+    write(SnapshotFiles.state(partial), json);
+  }
+
+  private void write(Path path, ByteString bytes) throws SnapshotException {
+    try (SparseFile file = SparseFile.create(path, bytes.size())) {
+      ByteBuffer copy = ByteBuffer.allocateDirect(bytes.size());
+      bytes.copyToBuffer(copy);
+      file.writeAt(0, copy.flip());
+      file.sync();
+    } catch (SyscallException e) {
+      throw failure(e);
+    }
+  }
+
+  /**
+   * Keeps the memory of one slot; holes and zeros take no room.
+   *
+   * @param source the file with the slot's memory, which nobody writes to
+   * @param progress told how many bytes are done, from several threads
+   */
+  public void memory(GuestRamMapping slot, SparseFile source, LongConsumer progress)
+      throws SnapshotException {
+    try (SparseFile file =
+        SparseFile.create(SnapshotFiles.memory(partial, slot.slot()), slot.size())) {
+      storedBytes +=
+          SparseCopy.copy(source, slot.fileOffset(), file::writeAt, 0, slot.size(), progress);
+      file.sync();
+    } catch (IOException e) {
+      throw failure(e);
+    }
+  }
+
+  /** Bytes of memory that take room in the snapshot. */
+  public long storedBytes() {
+    return storedBytes;
+  }
+
+  /**
+   * Puts the snapshot in its place. When this returns it is whole and durable there.
+   *
+   * @throws SnapshotException if it cannot; the directory is what it was then
+   */
+  public void commit() throws SnapshotException {
+    try {
+      sync(partial);
+      place();
+      Path parent = target.getParent();
+      if (parent != null) {
+        sync(parent);
+      }
+      ended = true;
+      removePartial();
+      lock.close();
+    } catch (IOException e) {
+      throw failure(e);
+    }
+  }
+
+  private void place() throws IOException {
+    if (Files.exists(target) && !list(target).isEmpty()) {
+      Exchange.names(partial, target);
+    } else {
+      Files.move(partial, target, StandardCopyOption.ATOMIC_MOVE);
+    }
+  }
+
+  /** After an exchange the old snapshot is there. */
+  private void removePartial() throws IOException {
+    if (Files.exists(partial)) {
+      for (Path file : list(partial)) {
+        Files.delete(file);
+      }
+      Files.delete(partial);
+    }
+  }
+
+  private static void sync(Path directory) throws IOException {
+    try (FileChannel channel = FileChannel.open(directory, StandardOpenOption.READ)) {
+      channel.force(true);
+    }
+  }
+
+  private SnapshotException failure(IOException cause) {
+    boolean full =
+        cause instanceof SyscallException syscall
+            && (syscall.errno() == Errno.ENOSPC || syscall.errno() == Errno.EDQUOT);
+    return new SnapshotException(
+        full
+            ? "There is no room for the snapshot in " + target.getParent() + "."
+            : "The snapshot cannot be written to " + target + ".",
+        cause);
+  }
+
+  /** Gives up a snapshot that was not committed and removes what was written of it. */
+  @Override
+  public void close() {
+    if (ended) {
+      return;
+    }
+    ended = true;
+    IOException failure = null;
+    try {
+      removePartial();
+      lock.close();
+    } catch (IOException e) {
+      failure = e;
+    }
+    report(failure);
+  }
+
+  private static void report(@Nullable IOException failure) {
+    if (failure != null) {
+      // What is left is removed by the next snapshot to the same directory.
+      System.getLogger(DirectoryWriter.class.getName())
+          .log(System.Logger.Level.WARNING, "A partial snapshot could not be removed", failure);
+    }
+  }
+}

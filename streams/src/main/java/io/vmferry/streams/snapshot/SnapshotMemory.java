@@ -1,0 +1,228 @@
+package io.vmferry.streams.snapshot;
+
+import io.vmferry.kvm.Gpa;
+import io.vmferry.kvm.memory.GuestMemory;
+import io.vmferry.kvm.memory.GuestRegion;
+import io.vmferry.kvm.memory.Memfd;
+import io.vmferry.kvm.memory.PageSize;
+import io.vmferry.kvm.memory.SparseFile;
+import io.vmferry.streams.config.GuestRamMapping;
+import io.vmferry.streams.pages.GuestPages;
+import io.vmferry.streams.pages.PresentBitmap;
+import io.vmferry.streams.transfer.SharedPages;
+import io.vmferry.streams.wire.MemoryRange;
+import java.io.IOException;
+import java.io.InterruptedIOException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.LongConsumer;
+
+/**
+ * Memory files for a guest out of a snapshot, one for each slot: filled at once by {@link
+ * #loadAll}; or empty at first, and then {@link #bring} brings the pages that are asked for while
+ * {@link #fill} brings the rest.
+ *
+ * <p>A page is brought once: whoever claims it, and nobody writes to it after it is present, as the
+ * guest may have changed it from then on. Holes of the snapshot are made pages of zeros without
+ * reading.
+ *
+ * <p>Thread-safe, but for {@link #close}.
+ */
+public final class SnapshotMemory implements SharedPages, AutoCloseable {
+  // A fault on a page that the background has claimed waits for the rest of this.
+  private static final long FILL_BYTES = 1L << 20;
+  private static final long YIELD_MILLIS = 1;
+
+  private final DirectoryReader snapshot;
+  private final List<GuestRamMapping> slots;
+  private final GuestMemory memory;
+  private final GuestPages pages;
+  private final PresentBitmap claimed;
+  private final PresentBitmap present;
+  private final AtomicInteger demands = new AtomicInteger();
+  private volatile boolean stopped;
+
+  private SnapshotMemory(
+      DirectoryReader snapshot, List<GuestRamMapping> slots, GuestMemory memory) {
+    this.snapshot = snapshot;
+    this.slots = slots;
+    this.memory = memory;
+    this.pages = GuestPages.of(memory);
+    this.claimed = new PresentBitmap(pages.count());
+    this.present = new PresentBitmap(pages.count());
+  }
+
+  /**
+   * Makes the files and maps them; nothing of them is allocated.
+   *
+   * @param snapshot stays open as long as this
+   * @param pageSize what the guest's memory is made of
+   * @throws IOException if there is too little memory
+   */
+  public static SnapshotMemory create(DirectoryReader snapshot, PageSize pageSize)
+      throws IOException {
+    List<GuestRamMapping> slots = new ArrayList<>(snapshot.config().mappings());
+    slots.sort((one, other) -> Long.compare(one.gpa(), other.gpa()));
+    List<GuestRegion> regions = new ArrayList<>();
+    try {
+      for (GuestRamMapping slot : slots) {
+        Memfd memfd =
+            Memfd.create("snapshot-" + slot.slot(), slot.fileOffset() + slot.size(), pageSize);
+        regions.add(
+            new GuestRegion(
+                slot.slot(),
+                new Gpa(slot.gpa()),
+                slot.size(),
+                memfd,
+                slot.fileOffset(),
+                memfd.map(slot.fileOffset(), slot.size())));
+      }
+      return new SnapshotMemory(snapshot, slots, GuestMemory.adopt(regions));
+    } catch (IOException | IllegalArgumentException e) {
+      regions.forEach(region -> region.mapping().close());
+      regions.forEach(region -> region.memfd().close());
+      throw e;
+    }
+  }
+
+  /** The memory, one region for each slot. */
+  public GuestMemory memory() {
+    return memory;
+  }
+
+  /**
+   * Brings everything, as fast as can be. Holes stay holes. Not beside {@link #bring}.
+   *
+   * @param progress told how many bytes are done, holes included; from several threads
+   * @throws IOException if the snapshot cannot be read or there is too little memory
+   */
+  public void loadAll(LongConsumer progress) throws IOException {
+    for (int i = 0; i < slots.size(); i++) {
+      GuestRegion target = memory.regions().get(i);
+      SparseCopy.copy(
+          snapshot.memory(slots.get(i)),
+          0,
+          target.memfd()::writeAt,
+          target.fileOffset(),
+          target.sizeBytes(),
+          progress);
+    }
+  }
+
+  @Override
+  public void bring(MemoryRange range) throws IOException {
+    demands.incrementAndGet();
+    try {
+      long first = pages.indexOf(range.gpa());
+      long end = pages.indexOf(range.gpa() + range.length() - 1) + 1;
+      for (long page = first; page < end; ) {
+        long mine = claimed.setRun(page, end - page);
+        if (mine > 0) {
+          load(page, mine);
+          page += mine;
+        } else {
+          awaitPresent(page);
+          page++;
+        }
+      }
+    } finally {
+      demands.decrementAndGet();
+    }
+  }
+
+  /**
+   * Brings every page that is not claimed, by rising address, and lets demands go first. Returns
+   * early once {@link #stop} is called.
+   *
+   * @throws IOException if the snapshot cannot be read; demands may go on
+   */
+  public void fill() throws IOException {
+    long most = Math.max(1, FILL_BYTES / pages.pageBytes());
+    for (long page = claimed.nextClear(0); page >= 0 && !stopped; page = claimed.nextClear(page)) {
+      yieldToDemands();
+      long mine = claimed.setRun(page, Math.min(most, pages.regionEnd(page) - page));
+      if (mine > 0) {
+        load(page, mine);
+      }
+    }
+  }
+
+  /** Ends {@link #fill} after the piece at hand. */
+  public void stop() {
+    stopped = true;
+  }
+
+  /** Nobody else may write to claimed pages; they are present when this returns. */
+  private void load(long first, long count) throws IOException {
+    try {
+      read(first, count);
+    } catch (IOException e) {
+      stop(); // Whoever waits for one of these pages must not wait for ever.
+      throw e;
+    }
+    present.set(first, count);
+    synchronized (present) {
+      present.notifyAll();
+    }
+  }
+
+  private void read(long first, long count) throws IOException {
+    int region = pages.regionOf(first);
+    GuestRegion target = memory.regions().get(region);
+    SparseFile source = snapshot.memory(slots.get(region));
+    long start = pages.offsetOf(first);
+    long end = start + count * pages.pageBytes();
+    for (long at = start; at < end; ) {
+      long data = source.nextData(at);
+      if (data < 0 || data >= end) {
+        target.mapping().populate(at, end - at);
+        break;
+      }
+      if (data > at) {
+        // Whole pages only: the rest of the last one comes with its data.
+        long zeros = (data - at) / pages.pageBytes() * pages.pageBytes();
+        if (zeros > 0) {
+          target.mapping().populate(at, zeros);
+        }
+        at = data;
+      }
+      long hole = Math.min(end, source.nextHole(at));
+      source.readAt(at, target.mapping().slice(at, (int) (hole - at)));
+      at = hole;
+    }
+  }
+
+  private void awaitPresent(long page) throws IOException {
+    synchronized (present) {
+      while (!present.get(page) && !stopped) {
+        pause();
+      }
+    }
+    if (!present.get(page)) {
+      throw new SnapshotException("The memory is no longer served.");
+    }
+  }
+
+  private void yieldToDemands() throws IOException {
+    synchronized (present) {
+      while (demands.get() > 0 && !stopped) {
+        pause();
+      }
+    }
+  }
+
+  private void pause() throws IOException {
+    try {
+      present.wait(YIELD_MILLIS);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new InterruptedIOException("interrupted while a page was awaited");
+    }
+  }
+
+  @Override
+  public void close() {
+    memory.close();
+  }
+}
