@@ -1,0 +1,206 @@
+package io.vmferry.daemon.e2e;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.vmferry.daemon.api.CreateVmRequest;
+import io.vmferry.daemon.api.GuestConfig;
+import io.vmferry.daemon.api.MigrationView;
+import io.vmferry.daemon.api.ReceiveMigrationRequest;
+import io.vmferry.daemon.testing.CommandRun;
+import io.vmferry.kvm.memory.MemoryDigest;
+import io.vmferry.kvm.memory.PageSize;
+import io.vmferry.kvm.testing.RequiresKvm;
+import io.vmferry.kvm.testing.RequiresUffd;
+import io.vmferry.streams.snapshot.DirectoryReader;
+import io.vmferry.streams.snapshot.SnapshotMemory;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Objects;
+import java.util.Random;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Real guests into snapshots and back, the offload daemon in a process of its own. */
+@RequiresKvm
+@RequiresUffd
+@Timeout(300)
+class OffloadIT {
+  private static final long MIB = 1L << 20;
+  private static final String GUEST = "keeper";
+  // A slice; -Dvmferry.test.kills=50 for the whole.
+  private static final int KILLS = Integer.getInteger("vmferry.test.kills", 6);
+
+  @TempDir private static Path directory;
+  private static TwoNodes nodes;
+
+  @BeforeAll
+  static void start() throws Exception {
+    nodes = TwoNodes.start(directory);
+  }
+
+  @AfterAll
+  static void stop() {
+    if (nodes != null) {
+      nodes.close();
+    }
+  }
+
+  @AfterEach
+  void delete() throws IOException {
+    nodes.delete(GUEST);
+  }
+
+  @Test
+  void aGuestThatWasAtWorkGoesOnOutOfItsSnapshotAndIntoAnother() throws Exception {
+    nodes.boot(GUEST, 2);
+    Path first = directory.resolve("first");
+    Path second = directory.resolve("second");
+
+    snapshot(first, "completed");
+    nodes.assertAbsent(nodes.source(), GUEST);
+    restore(first);
+    nodes.assertRunsOn(nodes.source(), GUEST);
+    snapshot(second, "completed");
+    restore(second);
+
+    nodes.assertRunsOn(nodes.source(), GUEST);
+    assertTrue(Files.size(second.resolve("memory-0")) == 64 * MIB);
+  }
+
+  @Test
+  void aSecondDaemonAtTheSameSocketIsRefused() throws Exception {
+    Path socket = directory.resolve("same.sock");
+    try (CommandRun one = offload(socket, directory.resolve("one"))) {
+      one.until(() -> Files.exists(socket));
+      try (CommandRun two = offload(socket, directory.resolve("two"))) {
+        assertEquals(1, two.await());
+        assertTrue(two.err().contains("Another daemon serves"), two::err);
+      }
+      one.signal("TERM");
+      one.await();
+    }
+    // What a daemon that was killed leaves of its socket is in nobody's way.
+    try (CommandRun killed = offload(socket, directory.resolve("one"))) {
+      killed.until(() -> killed.err().contains("Waiting"));
+      killed.signal("KILL");
+      killed.await();
+    }
+    assertTrue(Files.exists(socket));
+    try (CommandRun next = offload(socket, directory.resolve("one"))) {
+      next.until(() -> next.err().contains("Waiting"));
+    }
+  }
+
+  @Test
+  void killedAtAnyMomentTheSnapshotIsWholeOrThereIsNone() throws Exception {
+    long seed = System.nanoTime();
+    System.out.println("OffloadIT seed " + seed);
+    Random random = new Random(seed);
+    Path target = directory.resolve("killed");
+    for (int i = 0; i < KILLS; i++) {
+      fill();
+      MigrationView departure;
+      Path socket = directory.resolve("k" + i + ".sock");
+      try (CommandRun daemon = offload(socket, target)) {
+        daemon.until(() -> daemon.err().contains("Waiting"));
+        MigrationView sending = send(socket);
+        TimeUnit.MICROSECONDS.sleep(random.nextInt(1_500_000));
+        daemon.process().destroyForcibly().waitFor();
+        departure = nodes.departure(sending);
+      }
+      boolean sure = departure.state().equals("completed");
+      assertTrue(!sure || Files.exists(target), "acknowledged, and there is no snapshot");
+      if (Files.exists(target)) {
+        String stored = digest(target);
+        assertTrue(
+            !sure || stored.equals(Objects.requireNonNull(departure.summary()).memoryDigest()),
+            "acknowledged, and it is another's");
+      }
+      System.out.printf(
+          "kill %d: %s, %s%n",
+          i, departure.state(), Files.exists(target) ? "a whole snapshot" : "no snapshot");
+      delete();
+    }
+    // What the last one left is cleaned up by the next.
+    fill();
+    snapshot(target, "completed");
+    try (Stream<Path> files = Files.list(directory)) {
+      assertFalse(files.anyMatch(path -> path.toString().contains(".killed.partial")));
+    }
+  }
+
+  private static void fill() throws IOException {
+    GuestConfig idle = new GuestConfig("idle", null, null, "random", null, null, null);
+    nodes.source().client().createVm(new CreateVmRequest(GUEST, 1, 256 * MIB, "4K", idle));
+    nodes.source().client().boot(GUEST);
+    nodes.source().client().pause(GUEST);
+  }
+
+  private static String digest(Path snapshot) throws IOException {
+    try (DirectoryReader reader = DirectoryReader.open(snapshot);
+        SnapshotMemory memory = SnapshotMemory.create(reader, PageSize.KIB_4)) {
+      memory.loadAll(bytes -> {});
+      return String.format("%016x", MemoryDigest.of(memory.memory()));
+    }
+  }
+
+  private static void snapshot(Path target, String outcome) throws Exception {
+    Path socket = directory.resolve("take.sock");
+    try (CommandRun daemon = offload(socket, target)) {
+      daemon.until(() -> daemon.err().contains("Waiting"));
+
+      assertEquals(outcome, nodes.departure(send(socket)).state());
+
+      assertEquals(0, daemon.await(), daemon::err);
+      assertTrue(daemon.out().contains("The snapshot is in"), daemon::out);
+    }
+  }
+
+  private static void restore(Path snapshot) throws Exception {
+    MigrationView receiving =
+        nodes
+            .source()
+            .client()
+            .receiveMigration(
+                new ReceiveMigrationRequest(
+                    "unix:" + directory.resolve("back.sock"), "local", null, true, null, null));
+    try (CommandRun daemon =
+        CommandRun.start(
+            directory,
+            "offload",
+            "restore",
+            "--socket",
+            directory.resolve("back.sock").toString(),
+            "--input-dir",
+            snapshot.toString(),
+            "--resume")) {
+      assertEquals(0, daemon.await(), daemon::err);
+    }
+    assertEquals(
+        "completed", nodes.source().client().awaitFinal(receiving.id(), TwoNodes.LIMIT).state());
+  }
+
+  private static MigrationView send(Path socket) throws IOException {
+    return nodes.send(GUEST, "unix:" + socket, "local");
+  }
+
+  private static CommandRun offload(Path socket, Path target) throws IOException {
+    return CommandRun.start(
+        directory,
+        "offload",
+        "snapshot",
+        "--socket",
+        socket.toString(),
+        "--output-dir",
+        target.toString());
+  }
+}
