@@ -60,6 +60,10 @@ public final class BenchText {
             + "; median of "
             + result.runs()
             + (result.runs() == 1 ? " run" : " runs (least-most)"));
+    lines.add(
+        result.keptMemoryBytes() > 0
+            ? Sizes.format(result.keptMemoryBytes()) + " of free memory kept at hand between runs"
+            : "Free memory was not kept at hand: on a virtual machine chance decides cold runs");
     for (ScenarioResult scenario : result.scenarios()) {
       lines.add("");
       lines.addAll(lines(scenario));

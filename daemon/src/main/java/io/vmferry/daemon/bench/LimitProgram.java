@@ -5,9 +5,6 @@ import io.vmferry.daemon.bench.Network.Side;
 import io.vmferry.daemon.bench.RunFigures.Faults;
 import io.vmferry.daemon.bench.RunFigures.ProcessUse;
 import java.io.IOException;
-import java.io.InputStream;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -38,31 +35,8 @@ final class LimitProgram {
   static @Nullable LimitProgram compile(
       Path directory, Network network, Cleanup cleanup, List<String> reasons)
       throws IOException, InterruptedException {
-    Path source = directory.resolve("limit.c");
-    try (InputStream in = LimitProgram.class.getResourceAsStream("limit.c")) {
-      if (in == null) {
-        throw new IllegalStateException("limit.c is a resource of this class");
-      }
-      Files.copy(in, source);
-    }
-    Path program = directory.resolve("limit");
-    Process compiler;
-    try {
-      compiler =
-          new ProcessBuilder("cc", "-O2", "-pthread", "-o", program.toString(), source.toString())
-              .redirectErrorStream(true)
-              .start();
-    } catch (IOException e) {
-      reasons.add("c: there is no cc on this host (Debian: apt-get install gcc libc6-dev)");
-      return null;
-    }
-    String said = new String(compiler.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-    if (compiler.waitFor() != 0) {
-      reasons.add(
-          "c: cc does not compile limit.c: " + said.lines().findFirst().orElse("no reason"));
-      return null;
-    }
-    return new LimitProgram(program, network, cleanup);
+    Path program = NativeProgram.compile("limit", directory, "c", reasons);
+    return program == null ? null : new LimitProgram(program, network, cleanup);
   }
 
   /** Sends memory over so many connections. */

@@ -46,7 +46,7 @@ final class PostcopyScenario {
     if (onePage != null) {
       contenders.add(() -> onePage.run(postcopy));
     }
-    List<RunFigures> runs = Runs.alternate(plan.runs(), contenders);
+    List<RunFigures> runs = stage.alternate(contenders);
     List<Goal> goals =
         new Goals(runs)
             .underMillis("pause to resume", RESUME_GOAL_MS, RunFigures::resumeMs)
@@ -96,7 +96,7 @@ final class PostcopyScenario {
       }
       notes.add("c/idle has the link to itself; c/bulk runs beside a bulk transfer, as ours does.");
     }
-    List<RunFigures> runs = Runs.alternate(plan.runs(), contenders);
+    List<RunFigures> runs = stage.alternate(contenders);
     Goals goals = new Goals(runs);
     for (String peer : List.of(C_IDLE, C_BULK)) {
       goals
