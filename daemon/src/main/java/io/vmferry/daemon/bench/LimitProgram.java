@@ -85,6 +85,11 @@ final class LimitProgram {
                 (long) samples,
                 said.get("handled_p50_us").asDouble(),
                 said.get("handled_p99_us").asDouble());
+        Faults touched =
+            new Faults(
+                (long) samples,
+                said.get("touch_p50_us").asDouble(),
+                said.get("touch_p99_us").asDouble());
         return new FaultRun(
             new RunFigures(
                 Contender.C + "/" + load,
@@ -99,9 +104,8 @@ final class LimitProgram {
                 null,
                 null,
                 null,
-                handled),
-            said.get("touch_p50_us").asDouble(),
-            said.get("touch_p99_us").asDouble(),
+                handled,
+                touched),
             said.get("bulk_bytes_per_second").asLong());
       }
     }
@@ -122,11 +126,8 @@ final class LimitProgram {
   /**
    * Page faults of one run.
    *
-   * @param figures as the handler saw them, which is what this project's destination measures
-   * @param touchP50Us as the thread saw them that touched the pages, median in microseconds
-   * @param touchP99Us its 99th percentile
+   * @param figures as the handler saw them, and as the thread did that touched the pages
    * @param bulkBytesPerSecond what went beside them
    */
-  record FaultRun(
-      RunFigures figures, double touchP50Us, double touchP99Us, long bulkBytesPerSecond) {}
+  record FaultRun(RunFigures figures, long bulkBytesPerSecond) {}
 }
