@@ -305,6 +305,12 @@ public final class Assembler {
     return bytes(0xD3, 0xE8 | dst.low());
   }
 
+  /** {@code dst} = number of the highest bit set in {@code src}, which must not be 0. */
+  public Assembler bsr(Reg dst, Reg src) {
+    rex(true, dst.high(), 0, src.high());
+    return bytes(0x0F, 0xBD, 0xC0 | dst.low() << 3 | src.low());
+  }
+
   /** Increments 8 bytes of memory. */
   public Assembler inc(Mem memory) {
     return memory(true, 0xFF, Reg.RAX, memory);
@@ -414,6 +420,11 @@ public final class Assembler {
   /** Spin-loop hint. */
   public Assembler pause() {
     return bytes(0xF3, 0x90);
+  }
+
+  /** Reads the time stamp counter into EDX and EAX. */
+  public Assembler rdtsc() {
+    return bytes(0x0F, 0x31);
   }
 
   /** Reads CR2, the address of the last page fault. */

@@ -43,7 +43,14 @@ final class CpuBlock {
   /** What the timer's counter was at the last look, when the guest is not paced. */
   static final int LAST_COUNT = RANGES_END;
 
+  /** Reports since the last one of waits. */
+  static final int WAIT_REPORTS = LAST_COUNT + Long.BYTES;
+
   static final int LINE = 256;
+
+  /** The buckets of {@link TouchWaits}: below are at most 768 bytes of a line. */
+  static final int WAITS = 1024;
+
   static final int STACK_TOP = GuestLayout.CPU_BLOCK_BYTES;
 
   private CpuBlock() {}

@@ -103,9 +103,11 @@ public final class StandardGuest {
   private final Params params;
   private final Assembler asm = new Assembler(GuestLayout.CODE);
   private final GuestRuntime runtime = new GuestRuntime(asm);
+  private final TouchTimer timer;
 
   private StandardGuest(Params params) {
     this.params = params;
+    this.timer = new TouchTimer(asm, runtime, params.vcpus());
   }
 
   /** Assembles the guest. */
@@ -113,8 +115,13 @@ public final class StandardGuest {
     return new StandardGuest(params).assemble();
   }
 
+  /** A paced guest has time to spare: it also times its touches. */
+  private boolean paced() {
+    return params.dirtyBytesPerSecond() > 0;
+  }
+
   private GuestImage assemble() {
-    boolean paced = params.dirtyBytesPerSecond() > 0;
+    boolean paced = paced();
     runtime.emitStart(paced ? PACED_TICK_NANOS : UNPACED_TICK_NANOS);
     emitSweep();
     emitPage();
@@ -126,6 +133,9 @@ public final class StandardGuest {
     emitMismatch();
     emitTick(paced ? PACED_TICK_NANOS : UNPACED_TICK_NANOS);
     emitReport();
+    if (paced) {
+      timer.emitRoutines();
+    }
     runtime.emitRoutines();
     return new ProgramImage(
         params.vcpus(), params.memoryBytes(), asm.assemble(), runtime.handlers(), params);
@@ -209,8 +219,11 @@ public final class StandardGuest {
   private void emitPage() {
     Mem checksum = Mem.at(RBX, Long.BYTES);
     Mem trailer = Mem.at(RBX, WorkingSetPattern.TRAILER_OFFSET);
-    asm.label("pages")
-        .alu(Alu.CMP, Mem.at(RBX), R8)
+    asm.label("pages");
+    if (paced()) {
+      timer.emitTouch();
+    }
+    asm.alu(Alu.CMP, Mem.at(RBX), R8)
         .jcc(Cond.NOT_EQUAL, "bad.header")
         .alu(Alu.CMP, checksum, R9)
         .jcc(Cond.NOT_EQUAL, "bad.checksum")
@@ -313,7 +326,7 @@ public final class StandardGuest {
   private void emitTick(int tickNanos) {
     Mem allowance = Mem.at(RBP, CpuBlock.ALLOWANCE);
     asm.label("on.tick");
-    if (params.dirtyBytesPerSecond() > 0) {
+    if (paced()) {
       // At most two ticks' worth is kept: a vCPU that was held up does not catch up in a burst.
       long bytes = allowanceBytes(tickNanos);
       asm.mov(RCX, bytes)
@@ -363,7 +376,11 @@ public final class StandardGuest {
     runtime.emitCounter(CpuBlock.FIRST_WANT);
     runtime.emitText(" found=");
     runtime.emitCounter(CpuBlock.FIRST_FOUND);
-    asm.label("report.print").call("print").pop(RBX, RDX, RSI).ret();
+    asm.label("report.print").call("print");
+    if (paced()) {
+      timer.emitReport();
+    }
+    asm.pop(RBX, RDX, RSI).ret();
   }
 
   private void emitIterations() {

@@ -77,6 +77,9 @@ class AssemblerTest {
     expect("49c1e020", a -> a.shl(R8, 32));
     expect("48c1e80c", a -> a.shr(RAX, 12));
     expect("48d3ea", a -> a.shrCl(RDX));
+    expect("480fbdc8", a -> a.bsr(RCX, RAX));
+    expect("4d0fbde1", a -> a.bsr(R12, R9));
+    expect("0f31", Assembler::rdtsc);
     expect("48ff4518", a -> a.inc(Mem.at(RBP, 24)));
     expect("49ffcc", a -> a.dec(R12));
     expect("ffca", a -> a.dec32(RDX));

@@ -127,6 +127,25 @@ class GuestProgramsIT {
   }
 
   @Test
+  void aPacedGuestCountsTouchesThatTookLong() throws IOException {
+    try (GuestRun guest = standard(1, 8 * MIB, 8 * MIB)) {
+      guest.boot();
+      guest.await(info -> TouchWaits.reports(guest.console()) >= 1);
+      long before = TouchWaits.parse(guest.console()).count();
+      long reports = TouchWaits.reports(guest.console());
+      guest.pause();
+      // Every page has to be made anew when the guest comes by, and some of that takes long.
+      guest.machine().memory().clear(new Gpa(GuestLayout.WORKING_SET), 4 * MIB);
+
+      guest.resume();
+
+      guest.await(info -> TouchWaits.reports(guest.console()) >= reports + 3);
+      long after = TouchWaits.parse(guest.console()).count();
+      assertTrue(after > before, guest::console);
+    }
+  }
+
+  @Test
   void idleGuestBeatsOnEveryVcpuAndWritesLittle() throws IOException {
     try (GuestRun guest = new GuestRun(KIT, 2, 16 * MIB, GuestSource.Idle.empty());
         DirtyBitmapBuffer dirty = logged(guest)) {

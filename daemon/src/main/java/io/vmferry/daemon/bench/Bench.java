@@ -46,10 +46,12 @@ public final class Bench {
       BenchPlan plan, Consumer<String> steps, Path directory, Cleanup cleanup)
       throws IOException, InterruptedException {
     Network network = Network.create(plan.link(), cleanup);
+    List<String> skipped = new ArrayList<>();
+    MemoryKeeper keeper =
+        plan.memoryKeeper() ? MemoryKeeper.start(directory, cleanup, skipped) : null;
     steps.accept("Starting two nodes ...");
     BenchNodes nodes = BenchNodes.start(network, directory, cleanup);
     VmferryRuns vmferry = new VmferryRuns(nodes);
-    List<String> skipped = new ArrayList<>();
     boolean c = plan.peers().contains(Peer.C);
     boolean qemu = plan.peers().contains(Peer.QEMU);
     Stage stage =
@@ -59,8 +61,14 @@ public final class Bench {
             plan.peers().contains(Peer.ONE_PAGE) ? new OnePagePeer(nodes, vmferry, cleanup) : null,
             c ? LimitProgram.compile(directory, network, cleanup, skipped) : null,
             qemu ? QemuPeer.find(directory, network, cleanup, skipped) : null,
+            keeper,
             steps);
     skipped.forEach(reason -> steps.accept("Left out: " + reason));
+    long keptBytes = 0;
+    if (keeper != null) {
+      steps.accept("Taking free memory ...");
+      keptBytes = keeper.take().bytes();
+    }
     steps.accept("Warming up ...");
     vmferry.warmUp(plan);
     List<ScenarioResult> scenarios = new ArrayList<>();
@@ -83,6 +91,7 @@ public final class Bench {
         plan.content().word(),
         plan.link().name(),
         plan.runs(),
+        keptBytes,
         scenarios,
         skipped,
         failures,

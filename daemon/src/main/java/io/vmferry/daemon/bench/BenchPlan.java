@@ -16,6 +16,7 @@ import org.jspecify.annotations.Nullable;
  * @param content what is in the guest's memory
  * @param link the network between source and destination
  * @param peers who else runs
+ * @param memoryKeeper whether free memory is kept at hand
  * @param results where files are written, or null for nowhere
  */
 public record BenchPlan(
@@ -26,6 +27,7 @@ public record BenchPlan(
     MemoryFill content,
     LinkShape link,
     Set<Peer> peers,
+    boolean memoryKeeper,
     @Nullable Path results) {
   /** The least guest memory: less and set-up is all that is measured. */
   public static final long MIN_MEMORY_BYTES = 128L << 20;

@@ -12,6 +12,7 @@ import java.util.List;
  * @param content {@code random} or {@code zero90}
  * @param link the network
  * @param runs runs of each contender
+ * @param keptMemoryBytes free memory that was held before the first run; 0 without a keeper
  * @param scenarios in the order they ran
  * @param skipped who or what was left out, with the reason
  * @param failures what was to be measured and failed, with the reason
@@ -24,6 +25,7 @@ public record BenchResult(
     String content,
     String link,
     int runs,
+    long keptMemoryBytes,
     List<ScenarioResult> scenarios,
     List<String> skipped,
     List<String> failures,

@@ -32,7 +32,9 @@ public final class BenchText {
           new Column("sent MiB", "%.0f", run -> mib(run.bytesSent())),
           new Column("faults", "%.0f", run -> fault(run, f -> asDouble(f.count()))),
           new Column("p50 us", "%.0f", run -> fault(run, Faults::p50Us)),
-          new Column("p99 us", "%.0f", run -> fault(run, Faults::p99Us)));
+          new Column("p99 us", "%.0f", run -> fault(run, Faults::p99Us)),
+          new Column("guest p50 us", "%.0f", run -> touch(run, Faults::p50Us)),
+          new Column("guest p99 us", "%.0f", run -> touch(run, Faults::p99Us)));
 
   private static final List<Column> RESOURCES =
       List.of(
@@ -60,6 +62,10 @@ public final class BenchText {
             + "; median of "
             + result.runs()
             + (result.runs() == 1 ? " run" : " runs (least-most)"));
+    lines.add(
+        result.keptMemoryBytes() > 0
+            ? Sizes.format(result.keptMemoryBytes()) + " of free memory kept at hand between runs"
+            : "Free memory was not kept at hand: on a virtual machine chance decides cold runs");
     for (ScenarioResult scenario : result.scenarios()) {
       lines.add("");
       lines.addAll(lines(scenario));
@@ -127,6 +133,11 @@ public final class BenchText {
   private static @Nullable Double fault(RunFigures run, Function<Faults, @Nullable Double> figure) {
     Faults faults = run.faults();
     return faults == null ? null : figure.apply(faults);
+  }
+
+  private static @Nullable Double touch(RunFigures run, Function<Faults, @Nullable Double> figure) {
+    Faults touches = run.touches();
+    return touches == null ? null : figure.apply(touches);
   }
 
   private static @Nullable Double of(

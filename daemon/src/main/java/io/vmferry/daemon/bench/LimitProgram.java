@@ -5,9 +5,6 @@ import io.vmferry.daemon.bench.Network.Side;
 import io.vmferry.daemon.bench.RunFigures.Faults;
 import io.vmferry.daemon.bench.RunFigures.ProcessUse;
 import java.io.IOException;
-import java.io.InputStream;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -38,31 +35,8 @@ final class LimitProgram {
   static @Nullable LimitProgram compile(
       Path directory, Network network, Cleanup cleanup, List<String> reasons)
       throws IOException, InterruptedException {
-    Path source = directory.resolve("limit.c");
-    try (InputStream in = LimitProgram.class.getResourceAsStream("limit.c")) {
-      if (in == null) {
-        throw new IllegalStateException("limit.c is a resource of this class");
-      }
-      Files.copy(in, source);
-    }
-    Path program = directory.resolve("limit");
-    Process compiler;
-    try {
-      compiler =
-          new ProcessBuilder("cc", "-O2", "-pthread", "-o", program.toString(), source.toString())
-              .redirectErrorStream(true)
-              .start();
-    } catch (IOException e) {
-      reasons.add("c: there is no cc on this host (Debian: apt-get install gcc libc6-dev)");
-      return null;
-    }
-    String said = new String(compiler.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-    if (compiler.waitFor() != 0) {
-      reasons.add(
-          "c: cc does not compile limit.c: " + said.lines().findFirst().orElse("no reason"));
-      return null;
-    }
-    return new LimitProgram(program, network, cleanup);
+    Path program = NativeProgram.compile("limit", directory, "c", reasons);
+    return program == null ? null : new LimitProgram(program, network, cleanup);
   }
 
   /** Sends memory over so many connections. */
@@ -111,6 +85,11 @@ final class LimitProgram {
                 (long) samples,
                 said.get("handled_p50_us").asDouble(),
                 said.get("handled_p99_us").asDouble());
+        Faults touched =
+            new Faults(
+                (long) samples,
+                said.get("touch_p50_us").asDouble(),
+                said.get("touch_p99_us").asDouble());
         return new FaultRun(
             new RunFigures(
                 Contender.C + "/" + load,
@@ -125,9 +104,8 @@ final class LimitProgram {
                 null,
                 null,
                 null,
-                handled),
-            said.get("touch_p50_us").asDouble(),
-            said.get("touch_p99_us").asDouble(),
+                handled,
+                touched),
             said.get("bulk_bytes_per_second").asLong());
       }
     }
@@ -148,11 +126,8 @@ final class LimitProgram {
   /**
    * Page faults of one run.
    *
-   * @param figures as the handler saw them, which is what this project's destination measures
-   * @param touchP50Us as the thread saw them that touched the pages, median in microseconds
-   * @param touchP99Us its 99th percentile
+   * @param figures as the handler saw them, and as the thread did that touched the pages
    * @param bulkBytesPerSecond what went beside them
    */
-  record FaultRun(
-      RunFigures figures, double touchP50Us, double touchP99Us, long bulkBytesPerSecond) {}
+  record FaultRun(RunFigures figures, long bulkBytesPerSecond) {}
 }

@@ -66,6 +66,7 @@ final class OnePagePeer {
         pages * 4096,
         source,
         null,
+        null,
         null);
   }
 }

@@ -80,6 +80,20 @@ final class PeerProcess implements AutoCloseable {
     throw new BenchFailure(name + " said: " + line);
   }
 
+  /** Writes a line to its standard input. */
+  void say(String text) {
+    try {
+      process.outputWriter(StandardCharsets.UTF_8).append(text).append('\n').flush();
+    } catch (IOException e) {
+      throw new BenchFailure(name + " takes no commands", e);
+    }
+  }
+
+  /** Closes its standard input: whatever is in this package then ends. */
+  void hangUp() throws IOException {
+    process.getOutputStream().close();
+  }
+
   /** Its next line. */
   String line(long limitSeconds) throws InterruptedException {
     String line = lines.poll(limitSeconds, TimeUnit.SECONDS);

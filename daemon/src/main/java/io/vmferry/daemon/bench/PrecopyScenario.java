@@ -41,7 +41,7 @@ final class PrecopyScenario {
       QemuPeer.Case same = new QemuPeer.Case(plan.memoryBytes(), connections, warm, false);
       contenders.add(() -> qemu.run(same));
     }
-    List<RunFigures> runs = Runs.alternate(plan.runs(), contenders);
+    List<RunFigures> runs = stage.alternate(contenders);
     return new ScenarioResult(
         "precopy-" + (warm ? "warm-" : "cold-") + connections,
         title,

@@ -122,6 +122,7 @@ final class QemuPeer {
         end.path("ram").path("transferred").asLong(),
         use(from),
         use(to),
+        null,
         null);
   }
 

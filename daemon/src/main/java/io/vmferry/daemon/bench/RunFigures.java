@@ -22,7 +22,8 @@ import org.jspecify.annotations.Nullable;
  * @param bytesSent page bytes that crossed the network
  * @param source what the source process used
  * @param destination what the destination process used
- * @param faults page faults in postcopy
+ * @param faults page faults in postcopy, as who resolved them saw them
+ * @param touches the same as who touched the pages saw them
  */
 @JsonNaming(SnakeCaseStrategy.class)
 public record RunFigures(
@@ -38,7 +39,8 @@ public record RunFigures(
     @Nullable Long bytesSent,
     @Nullable ProcessUse source,
     @Nullable ProcessUse destination,
-    @Nullable Faults faults) {
+    @Nullable Faults faults,
+    @Nullable Faults touches) {
   private static final double GIB = 1L << 30;
 
   /** Guest memory moved per second, in GiB. */
@@ -67,7 +69,27 @@ public record RunFigures(
         memoryBytes,
         source,
         destination,
+        null,
         null);
+  }
+
+  /** With what the guest saw of its page faults. */
+  RunFigures withTouches(Faults seen) {
+    return new RunFigures(
+        contender,
+        memoryBytes,
+        timedMs,
+        totalMs,
+        transferMs,
+        downtimeMs,
+        resumeMs,
+        fullMs,
+        rounds,
+        bytesSent,
+        source,
+        destination,
+        faults,
+        seen);
   }
 
   /** CPU seconds of a side for each GiB of guest memory. */
@@ -110,7 +132,8 @@ public record RunFigures(
   }
 
   /**
-   * Page faults as the destination saw them: from reading the fault to the page in place.
+   * Page faults and what they took: from reading the fault to the page in place, or from before the
+   * touch to after it.
    *
    * @param count how many; absent if not told
    * @param p50Us the median, in microseconds

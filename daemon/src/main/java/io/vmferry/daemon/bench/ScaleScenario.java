@@ -1,7 +1,6 @@
 package io.vmferry.daemon.bench;
 
 import java.io.IOException;
-import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -22,7 +21,7 @@ final class ScaleScenario {
     MigrationCase small = MigrationCase.precopy(tenth, plan.content(), 1).named(SMALL);
     List<Runs.Measurement> contenders =
         List.of(() -> stage.vmferry().run(small), () -> stage.vmferry().run(large));
-    List<RunFigures> runs = Runs.alternate(plan.runs(), new ArrayList<>(contenders));
+    List<RunFigures> runs = stage.alternate(contenders);
     List<Goal> goals =
         new Goals(runs)
             .atMost("total time over a tenth's", 11, Contender.VMFERRY, SMALL, RunFigures::totalMs)

@@ -1,5 +1,8 @@
 package io.vmferry.daemon.bench;
 
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
@@ -11,6 +14,7 @@ import org.jspecify.annotations.Nullable;
  * @param onePage the receiver that asks for one page at a time; null if it was not asked for
  * @param limit the C program; null if it was not asked for or does not compile
  * @param qemu null if it was not asked for or does not start
+ * @param keeper keeps free memory at hand; null if it was not asked for or does not run
  * @param steps told what goes on
  */
 record Stage(
@@ -19,4 +23,24 @@ record Stage(
     @Nullable OnePagePeer onePage,
     @Nullable LimitProgram limit,
     @Nullable QemuPeer qemu,
-    Consumer<String> steps) {}
+    @Nullable MemoryKeeper keeper,
+    Consumer<String> steps) {
+
+  /** As many rounds as planned; before each run the memory that the one before left is taken. */
+  List<RunFigures> alternate(List<Runs.Measurement> contenders)
+      throws IOException, InterruptedException {
+    MemoryKeeper kept = keeper;
+    if (kept == null) {
+      return Runs.alternate(plan.runs(), contenders);
+    }
+    List<Runs.Measurement> prepared = new ArrayList<>();
+    for (Runs.Measurement contender : contenders) {
+      prepared.add(
+          () -> {
+            kept.take();
+            return contender.run();
+          });
+    }
+    return Runs.alternate(plan.runs(), prepared);
+  }
+}

@@ -1,6 +1,7 @@
 package io.vmferry.daemon.bench;
 
 import io.vmferry.actors.guest.MemoryFill;
+import io.vmferry.actors.guest.TouchWaits;
 import io.vmferry.daemon.api.GuestView;
 import io.vmferry.daemon.api.MigrationView;
 import io.vmferry.daemon.api.ReceiveMigrationRequest;
@@ -55,6 +56,34 @@ final class VmferryRuns {
     Ended ended = migrate(what, Side.SOURCE, Side.DESTINATION, limit);
     nodes.client(Side.DESTINATION).deleteVm(MigrationCase.VM);
     return ended;
+  }
+
+  /** As {@link #run(MigrationCase)}, of a paced standard guest: with what its touches took. */
+  RunFigures runTouched(MigrationCase what) throws IOException, InterruptedException {
+    boot(what);
+    TouchWaits before = TouchWaits.parse(console(Side.SOURCE));
+    RunFigures figures = migrate(what, Side.SOURCE, Side.DESTINATION, LIMIT).figures();
+    // The report under way may have been begun before the end.
+    long reports = TouchWaits.reports(console(Side.DESTINATION)) + 2;
+    long deadline = System.nanoTime() + BOOT_LIMIT.toNanos();
+    while (TouchWaits.reports(console(Side.DESTINATION)) < reports) {
+      if (System.nanoTime() - deadline > 0) {
+        throw new BenchFailure("The guest does not report how long it waited for pages");
+      }
+      Thread.sleep(LOOK_AGAIN_MS);
+    }
+    TouchWaits waits = TouchWaits.parse(console(Side.DESTINATION)).since(before);
+    nodes.client(Side.DESTINATION).deleteVm(MigrationCase.VM);
+    double cyclesPerUs = GuestClock.khz() / 1e3;
+    return figures.withTouches(
+        new Faults(
+            waits.count(),
+            waits.percentileCycles(0.5) / cyclesPerUs,
+            waits.percentileCycles(0.99) / cyclesPerUs));
+  }
+
+  private String console(Side side) throws IOException {
+    return nodes.client(side).console(MigrationCase.VM).text();
   }
 
   void boot(MigrationCase what) throws IOException, InterruptedException {
@@ -187,7 +216,8 @@ final class VmferryRuns {
         left.bytesSent(),
         source,
         warm,
-        faults(arrived));
+        faults(arrived),
+        null);
   }
 
   private static @Nullable Faults faults(SummaryView arrived) {

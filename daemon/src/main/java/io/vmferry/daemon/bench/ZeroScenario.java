@@ -18,7 +18,7 @@ final class ZeroScenario {
       MigrationCase what = MigrationCase.precopy(memory, fill, 1).named(name(fill));
       contenders.add(() -> stage.vmferry().run(what));
     }
-    List<RunFigures> runs = Runs.alternate(stage.plan().runs(), contenders);
+    List<RunFigures> runs = stage.alternate(contenders);
     List<Goal> goals =
         new Goals(runs)
             .atLeast(

@@ -93,6 +93,14 @@ final class BenchCommand implements Callable<Integer> {
   private List<String> peers = List.of();
 
   @Option(
+      names = "--no-memory-keeper",
+      description = {
+        "Do not hold the host's free memory and give it back as a run needs it. On a virtual",
+        "machine the hypervisor decides by chance what a cold destination costs then."
+      })
+  private boolean noMemoryKeeper;
+
+  @Option(
       names = "--results",
       paramLabel = "DIR",
       description = "Write results.txt, results.json and a plot (SVG) of each scenario there.")
@@ -134,6 +142,7 @@ final class BenchCommand implements Callable<Integer> {
           MemoryFill.parse(content),
           LinkShape.parse(link),
           peers(),
+          !noMemoryKeeper,
           results);
     } catch (IllegalArgumentException e) {
       throw new ParameterException(spec.commandLine(), String.valueOf(e.getMessage()), e);

@@ -40,6 +40,7 @@ class BenchIT {
             "1",
             "--peers",
             "c",
+            "--no-memory-keeper",
             "-o",
             "json")) {
 
@@ -50,6 +51,7 @@ class BenchIT {
       JsonNode result = Json.STRICT.readTree(run.out());
       assertEquals(128L << 20, result.get("memory_bytes").asLong());
       assertEquals(BenchResult.NOTE, result.get("note").asText());
+      assertEquals(0, result.get("kept_memory_bytes").asLong());
       JsonNode cold = result.at("/scenarios/0");
       assertEquals("precopy-cold-1", cold.get("name").asText());
       JsonNode ours = cold.at("/runs/0");

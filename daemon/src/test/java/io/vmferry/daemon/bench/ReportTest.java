@@ -61,6 +61,7 @@ class ReportTest {
         lines.stream()
             .anyMatch(line -> line.matches(" +throughput over c +0\\.50 +>= 1\\.3 +not met")),
         lines::toString);
+    assertTrue(lines.contains("21 GiB of free memory kept at hand between runs"), lines::toString);
     assertTrue(lines.contains("Left out: qemu: is not there"));
     assertTrue(lines.contains("Failed: scale: did not work"));
     assertEquals(BenchResult.NOTE, lines.get(lines.size() - 1));
@@ -86,6 +87,7 @@ class ReportTest {
     assertEquals("vmferry", run.get("contender").asText());
     assertEquals(2.0, run.get("gib_per_second").asDouble());
     assertEquals(2.0, run.get("cpu_seconds_per_gib").asDouble());
+    assertEquals(21L << 30, json.get("kept_memory_bytes").asLong());
     assertEquals(0.5, json.at("/scenarios/0/goals/0/measured/median").asDouble());
     assertEquals(BenchResult.NOTE, json.get("note").asText());
   }
@@ -106,6 +108,7 @@ class ReportTest {
         "random",
         "none",
         1,
+        21L << 30,
         List.of(scenario),
         List.of("qemu: is not there"),
         List.of("scale: did not work"),
