@@ -42,7 +42,7 @@ public final class DirectoryReader implements AutoCloseable {
       config = VmMigrationConfig.parse(configuration);
     } catch (ProtocolException e) {
       throw new SnapshotException(
-          SnapshotFiles.config(directory) + " is not a guest's configuration.", e);
+          "File " + SnapshotFiles.config(directory) + " is not a guest's configuration.", e);
     }
     ByteString state = read(SnapshotFiles.state(directory), WireLimits.STATE_BYTES);
     DirectoryReader reader = new DirectoryReader(config, state, new TreeMap<>());
@@ -61,7 +61,13 @@ public final class DirectoryReader implements AutoCloseable {
     try (SparseFile file = SparseFile.open(path)) {
       if (file.sizeBytes() > most) {
         throw new SnapshotException(
-            path + " has " + file.sizeBytes() + " bytes, more than the " + most + " it may have.");
+            "File "
+                + path
+                + " has "
+                + file.sizeBytes()
+                + " bytes, more than the "
+                + most
+                + " it may have.");
       }
       ByteBuffer bytes = ByteBuffer.allocateDirect((int) file.sizeBytes());
       file.readAt(0, bytes);
@@ -77,7 +83,13 @@ public final class DirectoryReader implements AutoCloseable {
       memory.put(slot.slot(), file);
       if (file.sizeBytes() != slot.size()) {
         throw new SnapshotException(
-            path + " has " + file.sizeBytes() + " bytes; its slot has " + slot.size() + ".");
+            "File "
+                + path
+                + " has "
+                + file.sizeBytes()
+                + " bytes; its slot has "
+                + slot.size()
+                + ".");
       }
     } catch (SyscallException e) {
       throw unreadable(path, e);
@@ -87,9 +99,10 @@ public final class DirectoryReader implements AutoCloseable {
   private static SnapshotException unreadable(Path path, SyscallException cause) {
     return new SnapshotException(
         switch (cause.errno()) {
-          case Errno.ENOENT -> path + " does not exist: there is no whole snapshot there.";
+          case Errno.ENOENT ->
+              "File " + path + " does not exist: there is no whole snapshot there.";
           case Errno.EACCES -> "There is no permission to read " + path + ".";
-          default -> path + " cannot be read.";
+          default -> "File " + path + " cannot be read.";
         },
         cause);
   }

@@ -86,13 +86,14 @@ public final class DirectoryWriter implements AutoCloseable {
       return;
     }
     if (!Files.isDirectory(target)) {
-      throw new SnapshotException(target + " is a file; name a directory for the snapshot.");
+      throw new SnapshotException("There is a file " + target + "; name a directory.");
     }
     try (DirectoryStream<Path> files = Files.newDirectoryStream(target)) {
       for (Path file : files) {
         if (!SnapshotFiles.isOne(String.valueOf(file.getFileName()))) {
           throw new SnapshotException(
-              target
+              "Directory "
+                  + target
                   + " holds "
                   + file.getFileName()
                   + ", which is no part of a snapshot; name another directory.");

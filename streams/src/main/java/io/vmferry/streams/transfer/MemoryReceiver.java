@@ -41,6 +41,8 @@ public final class MemoryReceiver {
   private final LongConsumer progress;
   // One for each connection that brings compressed memory at a time.
   private final Queue<BlockReceiver> idle = new ConcurrentLinkedQueue<>();
+  // The same for ranges that are too short for a call each.
+  private final Queue<ScatteredRanges> idleScattered = new ConcurrentLinkedQueue<>();
 
   /**
    * A receiver.
@@ -79,14 +81,12 @@ public final class MemoryReceiver {
     boolean isZero = request.command() == Command.MEMORY_ZERO;
     if (how != null) {
       decompress(connection, how, table);
-    } else {
+    } else if (isZero) {
       for (int i = 0; i < table.count(); i++) {
-        if (isZero) {
-          memory.clear(new Gpa(table.gpa(i)), table.length(i));
-        } else {
-          fill(connection, table.gpa(i), table.length(i));
-        }
+        memory.clear(new Gpa(table.gpa(i)), table.length(i));
       }
+    } else {
+      fill(connection, table);
     }
     return new ReceivedMemory(isZero ? 0 : table.totalBytes(), table.count());
   }
@@ -172,6 +172,28 @@ public final class MemoryReceiver {
           "a range inside one region of the guest's memory",
           new MemoryRange(table.gpa(i), length) + " (range " + i + " of " + table.count() + ")");
     }
+  }
+
+  private void fill(Connection connection, MemoryRangeTable table) throws IOException {
+    ScatteredRanges scattered = null;
+    for (int i = 0; i < table.count(); ) {
+      if (table.length(i) >= ScatteredRanges.SHORT_BYTES || !ScatteredRanges.suit(memory)) {
+        fill(connection, table.gpa(i), table.length(i));
+        i++;
+        continue;
+      }
+      scattered = scattered == null ? shortRanges() : scattered;
+      i += scattered.receive(connection, table, i);
+      progress.accept(scattered.received());
+    }
+    if (scattered != null) {
+      idleScattered.add(scattered);
+    }
+  }
+
+  private ScatteredRanges shortRanges() {
+    ScatteredRanges scattered = idleScattered.poll();
+    return scattered == null ? new ScatteredRanges(memory) : scattered;
   }
 
   private void fill(Connection connection, long gpa, long lengthBytes) throws IOException {

@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.vmferry.kvm.Gpa;
 import io.vmferry.kvm.memory.GuestMemory;
 import io.vmferry.kvm.memory.GuestRegion;
 import io.vmferry.streams.wire.Command;
@@ -79,6 +80,27 @@ class MemoryReceiverIT {
     ProtocolException refused = assertInstanceOf(ProtocolException.class, failure());
     assertEquals(16, refused.offset());
     assertEquals(0, memory.regions().get(0).memfd().allocatedBytes());
+  }
+
+  @Test
+  void scatteredPagesMakeNoHugepages() throws Exception {
+    int pages = (int) (Guests.LOW_BYTES / (16 * Guests.PAGE));
+    ByteBuffer frame = ByteBuffer.allocate(16 + pages * (16 + Guests.PAGE));
+    Request.memory(pages).encode(frame);
+    for (int i = 0; i < pages; i++) {
+      MemoryRangeTable.append(i * 16L * Guests.PAGE, Guests.PAGE, frame);
+    }
+    for (int i = 0; i < pages; i++) {
+      frame.putInt(frame.position(), i + 1).position(frame.position() + Guests.PAGE);
+    }
+    pair.source().writeFully(frame.flip());
+
+    assertTrue(answer().isOk());
+    for (int i = 0; i < pages; i++) {
+      byte[] first = memory.read(new Gpa(i * 16L * Guests.PAGE), 4);
+      assertEquals(i + 1, ByteBuffer.wrap(first).getInt());
+    }
+    assertEquals((long) pages * Guests.PAGE, memory.regions().get(0).memfd().allocatedBytes());
   }
 
   @ParameterizedTest
