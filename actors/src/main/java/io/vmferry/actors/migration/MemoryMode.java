@@ -15,4 +15,9 @@ public enum MemoryMode {
   boolean hasRounds() {
     return this == PRECOPY || this == HYBRID;
   }
+
+  /** Whether the guest may run on the destination before its memory is there. */
+  boolean mayLackPages() {
+    return this == POSTCOPY || this == HYBRID;
+  }
 }
