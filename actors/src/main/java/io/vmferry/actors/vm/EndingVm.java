@@ -65,6 +65,9 @@ final class EndingVm {
     return vm.receive(LifeCycle.STOPPED)
         .onMessage(
             Vm.VcpuEnded.class, m -> vm.vcpus().ended(m.index()) ? deleted() : Behaviors.same())
+        // Whatever it came to on its way out, a vCPU says last that its thread has ended.
+        .onMessage(Vm.VcpuStopped.class, m -> Behaviors.same())
+        .onMessage(Vm.VcpuFailed.class, m -> Behaviors.same())
         .onMessage(Vm.Delete.class, this::deleteToo)
         .onAnyMessage(m -> vm.refuse(LifeCycle.STOPPED, m))
         .build();

@@ -1,0 +1,124 @@
+package io.vmferry.actors.migration;
+
+import io.vmferry.actors.migration.MigrationDestination.Cancel;
+import io.vmferry.actors.migration.MigrationDestination.Command;
+import io.vmferry.actors.migration.MigrationDestination.FaultConnected;
+import io.vmferry.actors.migration.MigrationDestination.FromSource;
+import io.vmferry.actors.migration.MigrationDestination.FromUffd;
+import io.vmferry.actors.migration.MigrationDestination.PushConnected;
+import io.vmferry.actors.migration.MigrationDestination.ReceptionFailed;
+import io.vmferry.actors.postcopy.FillReport;
+import io.vmferry.actors.postcopy.Uffd;
+import io.vmferry.actors.vm.MemoryDigests;
+import io.vmferry.streams.transfer.MissingPages;
+import io.vmferry.streams.transport.Connection;
+import io.vmferry.streams.wire.Extension;
+import java.util.ArrayList;
+import java.util.List;
+import org.apache.pekko.actor.typed.ActorRef;
+import org.apache.pekko.actor.typed.Behavior;
+import org.apache.pekko.actor.typed.javadsl.Behaviors;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Postcopy on the side of a {@link MigrationDestination}: the connections that bring pages, the
+ * {@link Uffd} they are for, and the phase in which the guest runs here, or waits paused, while its
+ * pages come.
+ */
+final class DestinationFilling {
+  private final DestinationSession session;
+  private final List<Uffd.Command> forUffd = new ArrayList<>();
+  private @Nullable Connection faults;
+  private @Nullable ActorRef<Uffd.Command> uffd;
+  private long presentDigest;
+
+  DestinationFilling(DestinationSession session) {
+    this.session = session;
+  }
+
+  /** Fault connections may come at any time, also before State. */
+  Behavior<Command> onFaultConnected(FaultConnected m) {
+    if (faults == null) {
+      faults = m.connection();
+      return Behaviors.same();
+    }
+    return bringsPages(m.connection(), new Uffd.AddFaults(m.connection()));
+  }
+
+  Behavior<Command> onPushConnected(PushConnected m) {
+    return bringsPages(m.connection(), new Uffd.AddPush(m.connection()));
+  }
+
+  private Behavior<Command> bringsPages(Connection connection, Uffd.Command add) {
+    ActorRef<Uffd.Command> started = uffd;
+    if (!session.options().mode().mayLackPages() || !session.agreed().has(Extension.PUSH)) {
+      connection.close();
+    } else if (started != null) {
+      started.tell(add);
+    } else {
+      forUffd.add(add);
+    }
+    return Behaviors.same();
+  }
+
+  /** The first fault connection, if one came before State. */
+  @Nullable Connection firstConnection() {
+    return faults;
+  }
+
+  /**
+   * Starts the Uffd, whose events come from here on.
+   *
+   * @param first what it asks for pages on
+   * @param present the digest of the pages that are not missing
+   */
+  void start(Connection first, MissingPages missing, long present) {
+    presentDigest = present;
+    ActorRef<Uffd.Event> events = session.context().messageAdapter(Uffd.Event.class, FromUffd::new);
+    ActorRef<Uffd.Command> started =
+        session
+            .context()
+            .spawn(
+                Uffd.create(
+                    missing,
+                    first,
+                    session.agreed(),
+                    session.figures().fillProgress(),
+                    session.options().verify(),
+                    events),
+                "uffd");
+    uffd = started;
+    forUffd.forEach(started::tell);
+    forUffd.clear();
+  }
+
+  boolean hasStarted() {
+    return uffd != null;
+  }
+
+  /** The digest of the guest's memory at the switchover. */
+  String digest(FillReport report) {
+    return MemoryDigests.text(presentDigest + report.digest());
+  }
+
+  Behavior<Command> filling(ArrivedGuest guest, boolean paused) {
+    return session.state(
+        MigrationPhase.POSTCOPY,
+        on ->
+            on.onMessage(FromUffd.class, m -> onFilling(m.event(), guest, paused))
+                .onMessage(FromSource.class, m -> Behaviors.same())
+                .onMessage(ReceptionFailed.class, m -> session.ending().onAnswersSent())
+                .onMessage(Cancel.class, m -> Behaviors.same()));
+  }
+
+  private Behavior<Command> onFilling(Uffd.Event event, ArrivedGuest guest, boolean paused) {
+    DestinationEnding ending = session.ending();
+    if (event instanceof Uffd.Filled filled) {
+      ArrivedGuest whole = guest.filled(filled.report());
+      return ending.onceAnswered(MigrationPhase.POSTCOPY, () -> ending.arrived(whole, paused));
+    } else if (event instanceof Uffd.Broken broken) {
+      return ending.incomplete(broken.cause());
+    }
+    return Behaviors.same();
+  }
+}

@@ -1,0 +1,101 @@
+package io.vmferry.actors.migration;
+
+import static io.vmferry.actors.migration.SourceEnding.cancellation;
+
+import io.vmferry.actors.machine.MachineState;
+import io.vmferry.actors.migration.MigrationSource.Cancel;
+import io.vmferry.actors.migration.MigrationSource.Command;
+import io.vmferry.actors.migration.MigrationSource.CompleteFailed;
+import io.vmferry.actors.migration.MigrationSource.Completed;
+import io.vmferry.actors.migration.MigrationSource.FaultEvent;
+import io.vmferry.actors.migration.MigrationSource.StateAccepted;
+import io.vmferry.actors.postcopy.FaultServer;
+import io.vmferry.streams.wire.PeerRefusedException;
+import java.util.concurrent.CompletableFuture;
+import org.apache.pekko.actor.typed.Behavior;
+import org.apache.pekko.actor.typed.javadsl.Behaviors;
+import org.jspecify.annotations.Nullable;
+
+/** The handover of a {@link MigrationSource}: State, then Complete, and the answers to both. */
+final class SourceHandover {
+  private final SourceSession session;
+  private final SourceEnding ending;
+  private final @Nullable String digest;
+  private final @Nullable SourceServing serving;
+
+  /**
+   * @param digest of the guest's memory, if it cannot be computed later
+   * @param serving what the guest will fetch its pages from, in postcopy
+   */
+  SourceHandover(SourceSession session, @Nullable String digest, @Nullable SourceServing serving) {
+    this.session = session;
+    this.ending = session.ending();
+    this.digest = digest;
+    this.serving = serving;
+  }
+
+  Behavior<Command> sendState(MachineState saved) {
+    session.step(
+        () -> {
+          session.channel().state(saved.json().asByteBuffer());
+          return new StateAccepted();
+        },
+        accepted -> accepted);
+    return session.state(
+        MigrationPhase.SWITCHOVER,
+        on ->
+            on.onMessage(StateAccepted.class, m -> complete())
+                .onMessage(FaultEvent.class, m -> onEarlyFaultEvent(m.event()))
+                .onMessage(
+                    Cancel.class, m -> ending.failed(MigrationPhase.SWITCHOVER, cancellation())));
+  }
+
+  private Behavior<Command> onEarlyFaultEvent(FaultServer.Event event) {
+    return event instanceof FaultServer.Broken broken
+        ? ending.failed(MigrationPhase.SWITCHOVER, broken.cause())
+        : Behaviors.same();
+  }
+
+  /** From here on only a refusal brings the guest back. */
+  private Behavior<Command> complete() {
+    session
+        .context()
+        .pipeToSelf(
+            CompletableFuture.runAsync(
+                () -> Steps.run(() -> session.channel().complete(!session.seed().running())),
+                session.blocking()),
+            (done, failure) ->
+                failure == null ? new Completed() : new CompleteFailed(Failures.root(failure)));
+    return completing(null);
+  }
+
+  private Behavior<Command> completing(FaultServer.@Nullable Event early) {
+    return session.state(
+        MigrationPhase.SWITCHOVER,
+        on ->
+            on.onMessage(Completed.class, m -> onCompleted(early))
+                .onMessage(CompleteFailed.class, m -> onCompleteFailed(m.cause()))
+                // A fast destination may have fetched everything before its answer is read here.
+                .onMessage(FaultEvent.class, m -> completing(m.event()))
+                // Too late: the destination may run the guest already.
+                .onMessage(Cancel.class, m -> Behaviors.same()));
+  }
+
+  private Behavior<Command> onCompleteFailed(Throwable cause) {
+    return cause instanceof PeerRefusedException
+        ? ending.failed(MigrationPhase.SWITCHOVER, cause)
+        : ending.answerLost(cause);
+  }
+
+  private Behavior<Command> onCompleted(FaultServer.@Nullable Event early) {
+    session.figures().resumed();
+    session
+        .context()
+        .getLog()
+        .info("Migration {}: {} is on the destination", session.id(), session.spec().name());
+    if (serving != null) {
+      return early == null ? serving.serving() : serving.onFaultEvent(early);
+    }
+    return digest == null ? ending.verify() : ending.moved(digest);
+  }
+}
