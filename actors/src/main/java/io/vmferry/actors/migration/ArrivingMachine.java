@@ -25,8 +25,8 @@ final class ArrivingMachine {
    * Checks the CPU, finds the memory, makes the machine.
    *
    * @param options the mode, and whether memory is prefaulted
-   * @param memoryFds memory handed over, by slot; empty if memory is sent. The descriptors stay the
-   *     caller's
+   * @param memoryFds memory handed over, by slot; empty if memory is sent. In postcopy its pages
+   *     may be missing, in any other mode it is whole. The descriptors stay the caller's
    * @throws IOException with one sentence for the user if this host cannot run the guest
    */
   static Machine build(
@@ -36,12 +36,15 @@ final class ArrivingMachine {
       Map<Integer, OwnedFd> memoryFds)
       throws IOException {
     requireCpu(config.cpuid(), system.supportedCpuid());
-    if (options.mode() == MemoryMode.LOCAL == memoryFds.isEmpty()) {
+    if (memoryFds.isEmpty() && options.mode() == MemoryMode.LOCAL) {
       throw new MigrationException(
           FailureCode.INVALID_REQUEST,
-          memoryFds.isEmpty()
-              ? "The source handed over no memory; is its migration local, too?"
-              : "The source hands its memory over; receive it with local=on.");
+          "The source handed over no memory; is its migration local, too?");
+    }
+    if (!memoryFds.isEmpty() && options.mode() == MemoryMode.HYBRID) {
+      throw new MigrationException(
+          FailureCode.INVALID_REQUEST,
+          "The source hands its memory over; receive it without memory_mode=hybrid.");
     }
     GuestMemory memory =
         memoryFds.isEmpty()

@@ -74,6 +74,7 @@ final class DestinationFilling {
    */
   void start(Connection first, MissingPages missing, long present) {
     presentDigest = present;
+    faults = first;
     ActorRef<Uffd.Event> events = session.context().messageAdapter(Uffd.Event.class, FromUffd::new);
     ActorRef<Uffd.Command> started =
         session

@@ -203,7 +203,7 @@ final class DestinationPreparing {
     session.figures().expect(machine.memory().sizeBytes());
     LongConsumer progress = session.figures().bytesReceived()::addAndGet;
     session.receiveInto(machine.memory(), progress);
-    if (options.mode().hasRounds()) {
+    if (options.mode().hasRounds() && session.memoryFds().isEmpty()) {
       event.accept(machine.memory(), progress);
     } else {
       // Whoever sends memory now is refused: it would land in pages that are missing or shared.

@@ -68,6 +68,7 @@ final class DestinationReceiving {
   private Behavior<Command> onState(Inbound.State event) {
     session.figures().stateCame();
     if (session.options().mode().hasRounds()
+        && session.memoryFds().isEmpty()
         && missing.isEmpty()
         && session.figures().bytesReceived().get() == 0) {
       return ending.refused(event, MigrationPhase.SWITCHOVER, otherMode());
