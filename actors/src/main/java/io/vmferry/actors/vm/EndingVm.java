@@ -40,6 +40,9 @@ final class EndingVm {
   Behavior<Command> incomplete(@Nullable ActorRef<SessionReply> session) {
     return vm.receive(LifeCycle.MIGRATING)
         .onMessage(Vm.Delete.class, m -> deleteIncomplete(m, session))
+        // The others may wait for pages all the same: only what deleting does here ends them.
+        .onMessage(Vm.VcpuStopped.class, m -> Behaviors.same())
+        .onMessage(Vm.VcpuFailed.class, m -> Behaviors.same())
         .onAnyMessage(m -> vm.refuse(LifeCycle.MIGRATING, m))
         .build();
   }

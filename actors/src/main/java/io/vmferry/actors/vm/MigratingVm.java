@@ -63,12 +63,17 @@ final class MigratingVm {
         .onMessage(Vm.PauseForHandover.class, m -> deny(m.replyTo(), why))
         .onMessage(Vm.SaveState.class, m -> deny(m.replyTo(), why))
         .onMessage(Vm.RunArrived.class, m -> deny(m.replyTo(), why))
-        .onMessage(Vm.SessionEnded.class, m -> vm.ended(lifeCycle, why))
+        .onMessage(Vm.SessionEnded.class, m -> endedBefore(m.outcome(), lifeCycle, why))
         .onMessage(Vm.SessionDied.class, m -> vm.ended(lifeCycle, why))
         .onMessage(Vm.VcpuStopped.class, m -> Behaviors.same())
         .onMessage(Vm.VcpuFailed.class, m -> Behaviors.same())
         .onAnyMessage(m -> vm.refuse(LifeCycle.MIGRATING, m))
         .build();
+  }
+
+  /** A kick does not bring out vCPUs that wait for pages which no longer come. */
+  private Behavior<Command> endedBefore(Vm.Outcome outcome, LifeCycle lifeCycle, String why) {
+    return outcome == Vm.Outcome.INCOMPLETE ? vm.incomplete() : vm.ended(lifeCycle, why);
   }
 
   private Behavior<Command> deny(ActorRef<SessionReply> replyTo, String why) {

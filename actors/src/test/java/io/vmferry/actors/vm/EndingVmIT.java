@@ -1,5 +1,6 @@
 package io.vmferry.actors.vm;
 
+import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 
@@ -12,6 +13,7 @@ import java.io.IOException;
 import org.apache.pekko.actor.testkit.typed.javadsl.BehaviorTestKit;
 import org.apache.pekko.actor.testkit.typed.javadsl.TestInbox;
 import org.apache.pekko.actor.typed.ActorRef;
+import org.apache.pekko.actor.typed.javadsl.Behaviors;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -73,6 +75,39 @@ class EndingVmIT {
     vm.run(new Vm.Delete(deleted.getRef()));
     vm.run(new Vm.VcpuStopped(0, "the guest asked for a reset"));
 
+    endedAndReleased();
+  }
+
+  @Test
+  void aVcpuThatFailsDoesNotHideThatOthersWaitForPages() {
+    migrate();
+    vm.run(new Vm.SessionEnded(Vm.Outcome.INCOMPLETE));
+    vm.run(new Vm.VcpuFailed(0, new IOException("KVM_RUN failed")));
+
+    assertWaitsAndCanBeDeleted();
+  }
+
+  @Test
+  void aVcpuThatFailedBeforeTheSessionDoesNotHideItEither() {
+    migrate();
+    vm.run(new Vm.VcpuFailed(0, new IOException("KVM_RUN failed")));
+    vm.run(new Vm.SessionEnded(Vm.Outcome.INCOMPLETE));
+
+    assertWaitsAndCanBeDeleted();
+  }
+
+  private void migrate() {
+    vm.run(
+        new Vm.StartMigration(
+            "m-1", seed -> new Vm.Session<>(Behaviors.<String>empty(), "", ""), booted.getRef()));
+    booted.expectMessage(new Vm.Done());
+  }
+
+  private void assertWaitsAndCanBeDeleted() {
+    vm.run(new Vm.Describe(booted.getRef()));
+    Vm.Described described = assertInstanceOf(Vm.Described.class, booted.receiveMessage());
+    assertEquals(LifeCycle.MIGRATING, described.info().lifeCycle());
+    vm.run(new Vm.Delete(deleted.getRef()));
     endedAndReleased();
   }
 

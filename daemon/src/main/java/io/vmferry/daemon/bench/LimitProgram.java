@@ -8,6 +8,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 
 /** The C program limit.c, which is compiled on this host: what plain reads and writes reach. */
@@ -59,15 +60,25 @@ final class LimitProgram {
     }
   }
 
-  /**
-   * Page faults that are answered over a socket.
-   *
-   * @param bulk whether a bulk transfer runs beside them
-   */
-  FaultRun faults(long memoryBytes, int samples, boolean bulk)
+  /** What runs beside page faults. */
+  enum Load {
+    /** Nothing. */
+    IDLE,
+    /** A bulk transfer. */
+    BULK,
+    /** A bulk transfer, and as many threads that compute as the guest beside has vCPUs. */
+    BUSY;
+
+    String word() {
+      return name().toLowerCase(Locale.ROOT);
+    }
+  }
+
+  /** Page faults that are answered over a socket. */
+  FaultRun faults(long memoryBytes, int samples, Load beside)
       throws IOException, InterruptedException {
     String bytes = Long.toString(memoryBytes);
-    String load = bulk ? "bulk" : "idle";
+    String load = beside.word();
     try (PeerProcess serve = start(Side.SOURCE, "serve", bytes, load)) {
       int port = serve.number("port", READY_S);
       try (PeerProcess ask =

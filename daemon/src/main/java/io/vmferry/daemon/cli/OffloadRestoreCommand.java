@@ -55,9 +55,9 @@ final class OffloadRestoreCommand implements Callable<Integer> {
   @Override
   public Integer call() {
     OffloadProgress shown = progress.on(console);
-    MigrationUrl url = new MigrationUrl.Unix(socket);
     try (DirectoryReader snapshot = DirectoryReader.open(inputDir);
-        SnapshotSender sender = new SnapshotSender(snapshot, url, resume, shown)) {
+        SnapshotSender sender =
+            new SnapshotSender(snapshot, new MigrationUrl.Unix(socket), resume, shown)) {
       if (onDemand) {
         sender.restoreOnDemand();
       } else {
@@ -65,6 +65,8 @@ final class OffloadRestoreCommand implements Callable<Integer> {
       }
     } catch (IOException e) {
       throw new CommandFailure(ExitCodes.FAILED, Failures.sentence(e), e);
+    } catch (IllegalArgumentException e) {
+      throw new CommandFailure(ExitCodes.USAGE, Failures.sentence(e), e);
     } finally {
       shown.finish();
     }

@@ -54,31 +54,55 @@ final class OffloadSnapshotCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    OffloadProgress shown = progress.on(console);
     try (DirectoryWriter writer = DirectoryWriter.begin(outputDir);
         OffloadSocket listening = OffloadSocket.open(socket)) {
-      console.note("Waiting for a VMM at " + socket + " ...");
-      long start = System.nanoTime();
-      long stored;
+      CleanUpOnInterrupt interrupt = CleanUpOnInterrupt.register(() -> giveUp(writer, listening));
       try {
-        stored = OffloadSnapshot.take(listening, writer, shown);
+        report(take(writer, listening));
+        return ExitCodes.OK;
       } finally {
-        shown.finish();
+        interrupt.close();
       }
-      long millis = TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - start);
-      console.print(
-          new Taken(outputDir.toString(), stored, millis),
-          List.of(
-              "The snapshot is in "
-                  + outputDir
-                  + ", "
-                  + Sizes.format(stored)
-                  + " of memory, after "
-                  + Durations.formatMillis((double) millis)
-                  + "."));
-      return ExitCodes.OK;
     } catch (IOException e) {
       throw new CommandFailure(ExitCodes.FAILED, Failures.sentence(e), e);
+    } catch (IllegalArgumentException e) {
+      throw new CommandFailure(ExitCodes.USAGE, Failures.sentence(e), e);
+    }
+  }
+
+  private Taken take(DirectoryWriter writer, OffloadSocket listening) throws IOException {
+    console.note("Waiting for a VMM at " + socket + " ...");
+    long start = System.nanoTime();
+    OffloadProgress shown = progress.on(console);
+    try {
+      long stored = OffloadSnapshot.take(listening, writer, shown);
+      long millis = TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - start);
+      return new Taken(outputDir.toString(), stored, millis);
+    } finally {
+      shown.finish();
+    }
+  }
+
+  private void report(Taken taken) {
+    console.print(
+        taken,
+        List.of(
+            "The snapshot is in "
+                + taken.outputDir()
+                + ", "
+                + Sizes.format(taken.storedBytes())
+                + " of memory, after "
+                + Durations.formatMillis((double) taken.totalMs())
+                + "."));
+  }
+
+  /** A snapshot that is in its place already stays there. */
+  private void giveUp(DirectoryWriter writer, OffloadSocket listening) {
+    writer.close();
+    try {
+      listening.close();
+    } catch (IOException e) {
+      console.note("The socket " + socket + " could not be removed.");
     }
   }
 }

@@ -3,8 +3,9 @@
  *
  *   limit receive HOST BYTES CONNECTIONS cold|warm     reads into a mapping
  *   limit send HOST PORT BYTES CONNECTIONS             writes a mapping of incompressible pages
- *   limit serve HOST BYTES idle|bulk                   answers page requests; bulk: sends beside them
- *   limit ask HOST PORT BYTES SAMPLES idle|bulk        takes userfaultfd faults and asks for the pages
+ *   limit serve HOST BYTES idle|bulk|busy              answers page requests; bulk: sends beside them
+ *   limit ask HOST PORT BYTES SAMPLES idle|bulk|busy   takes userfaultfd faults and asks for the pages;
+ *                                                      busy: bulk, and threads that compute beside it
  *
  * A listener prints "port N" first. A process ends when its standard input does. Each process prints one line of JSON at its end. Addresses are
  * IPv4 in dotted form.
@@ -36,6 +37,9 @@
 #ifndef USERFAULTFD_IOC_NEW
 #define USERFAULTFD_IOC_NEW _IO(0xAA, 0x00)
 #endif
+
+/* As many as the guest beside has vCPUs. */
+enum { BUSY_THREADS = 8 };
 
 enum { PAGE = 4096, CALL = 1 << 20, REQUEST = 32, HEADER = 16, MAX_CONNECTIONS = 128 };
 
@@ -308,6 +312,13 @@ static void *receive_beside(void *argument) {
   return NULL;
 }
 
+/* What a vCPU does to its core, as the host's scheduler sees it. */
+static void *compute(void *unused) {
+  (void)unused;
+  while (!atomic_load_explicit(&bulk_stop, memory_order_relaxed)) continue;
+  return NULL;
+}
+
 static int open_uffd(void) {
   int fd = (int)syscall(SYS_userfaultfd, O_CLOEXEC);
   if (fd < 0) {
@@ -332,7 +343,8 @@ static double percentile(double *sorted, size_t count, double p) {
   return sorted[i < count ? i : count - 1] * 1e6;
 }
 
-static int ask_for_pages(const char *host, int port, size_t bytes, size_t samples, int bulk) {
+static int ask_for_pages(
+    const char *host, int port, size_t bytes, size_t samples, int bulk, int busy_threads) {
   size_t pages = bytes / PAGE;
   if (samples > pages) samples = pages;
   char *memory = map_memory(bytes);
@@ -350,6 +362,11 @@ static int ask_for_pages(const char *host, int port, size_t bytes, size_t sample
     beside.fd = connect_to(host, port);
     beside.at = map_memory(bytes);
     if (pthread_create(&beside.thread, NULL, receive_beside, &beside) != 0) die("pthread_create");
+  }
+  for (int i = 0; i < busy_threads; i++) {
+    pthread_t busy;
+    if (pthread_create(&busy, NULL, compute, NULL) != 0) die("pthread_create");
+    pthread_detach(busy);
   }
   pthread_t thread;
   if (pthread_create(&thread, NULL, handle_faults, &h) != 0) die("pthread_create");
@@ -423,12 +440,12 @@ int main(int argc, char **argv) {
     return send_memory(argv[2], (int)number(argv[3]), number(argv[4]), n);
   }
   if (strcmp(what, "serve") == 0 && argc == 5) {
-    return serve_faults(argv[2], number(argv[3]), strcmp(argv[4], "bulk") == 0);
+    return serve_faults(argv[2], number(argv[3]), strcmp(argv[4], "idle") != 0);
   }
   if (strcmp(what, "ask") == 0 && argc == 7) {
     return ask_for_pages(
         argv[2], (int)number(argv[3]), number(argv[4]), number(argv[5]),
-        strcmp(argv[6], "bulk") == 0);
+        strcmp(argv[6], "idle") != 0, strcmp(argv[6], "busy") == 0 ? BUSY_THREADS : 0);
   }
   fprintf(stderr, "limit: see the head of limit.c\n");
   return 2;

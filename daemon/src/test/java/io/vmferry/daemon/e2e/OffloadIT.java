@@ -106,8 +106,10 @@ class OffloadIT {
         assertTrue(two.err().contains("Another daemon serves"), two::err);
       }
       one.signal("TERM");
-      one.await();
+      assertEquals(143, one.await());
     }
+    assertFalse(Files.exists(socket));
+    assertFalse(Files.exists(directory.resolve(".one.partial")));
     // What a daemon that was killed leaves of its socket is in nobody's way.
     try (CommandRun killed = offload(socket, directory.resolve("one"))) {
       killed.until(() -> killed.err().contains("Waiting"));

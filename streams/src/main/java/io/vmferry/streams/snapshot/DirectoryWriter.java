@@ -28,7 +28,7 @@ import org.jspecify.annotations.Nullable;
  * <p>Beside {@code D} that is {@code .D.partial}, and a lock: what a killed process left there is
  * removed by the next one, and two that write to the same directory exclude each other.
  *
- * <p>One thread at a time. Source: docs/snapshots.md#dir.
+ * <p>One thread at a time, but for {@link #close}. Source: docs/snapshots.md#dir.
  */
 public final class DirectoryWriter implements AutoCloseable {
   private final Path target;
@@ -154,6 +154,8 @@ public final class DirectoryWriter implements AutoCloseable {
       storedBytes +=
           SparseCopy.copy(source, slot.fileOffset(), file::writeAt, 0, slot.size(), progress);
       file.sync();
+    } catch (SnapshotException e) {
+      throw e;
     } catch (IOException e) {
       throw failure(e);
     }
@@ -169,7 +171,10 @@ public final class DirectoryWriter implements AutoCloseable {
    *
    * @throws SnapshotException if it cannot; the directory is what it was then
    */
-  public void commit() throws SnapshotException {
+  public synchronized void commit() throws SnapshotException {
+    if (ended) {
+      throw new SnapshotException("The snapshot was given up.");
+    }
     try {
       sync(partial);
       place();
@@ -220,9 +225,9 @@ public final class DirectoryWriter implements AutoCloseable {
         cause);
   }
 
-  /** Gives up a snapshot that was not committed and removes what was written of it. */
+  /** Gives up a snapshot that was not committed and removes what was written of it; any thread. */
   @Override
-  public void close() {
+  public synchronized void close() {
     if (ended) {
       return;
     }

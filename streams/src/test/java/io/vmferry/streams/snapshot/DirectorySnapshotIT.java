@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.vmferry.kvm.memory.GuestMemory;
 import io.vmferry.kvm.memory.GuestRegion;
@@ -153,6 +154,36 @@ class DirectorySnapshotIT {
 
     assertEquals(MemoryDigest.of(memory), digest(disk.resolve("s")));
     assertEquals(List.of("s"), names(disk));
+  }
+
+  @Test
+  void anEmptyDirectoryIsFilled() throws Exception {
+    Path target = Files.createDirectory(disk.resolve("s"));
+
+    write(target, memory);
+
+    assertEquals(MemoryDigest.of(memory), digest(target));
+  }
+
+  @Test
+  void aFullDiskLeavesNothing() throws Exception {
+    Path full = Files.createDirectory(disk.resolve("full"));
+    assumeTrue(
+        run("mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", full.toString()) == 0,
+        "this user may not mount a small file system");
+    try {
+      SnapshotException refused =
+          assertThrows(SnapshotException.class, () -> write(full.resolve("s"), memory));
+
+      assertTrue(refused.getMessage().startsWith("There is no room"), refused::getMessage);
+      assertEquals(List.of(), names(full));
+    } finally {
+      assertEquals(0, run("umount", full.toString()));
+    }
+  }
+
+  private static int run(String... command) throws Exception {
+    return new ProcessBuilder(command).redirectErrorStream(true).start().waitFor();
   }
 
   @Test
