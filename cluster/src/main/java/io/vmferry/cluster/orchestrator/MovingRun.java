@@ -219,10 +219,7 @@ final class MovingRun {
   /** Told to the source now, or as soon as its session is known. */
   private Behavior<Command> onSwitchToPostcopy() {
     switchAsked = true;
-    ActorRef<SessionRelay.Command> session = sessions.get(SessionSide.SOURCE);
-    if (session != null) {
-      session.tell(new SessionRelay.SwitchToPostcopy());
-    }
+    tell(SessionSide.SOURCE, new SessionRelay.SwitchToPostcopy());
     return Behaviors.same();
   }
 
@@ -291,9 +288,14 @@ final class MovingRun {
   }
 
   private void cancel(SessionSide side) {
+    tell(side, new SessionRelay.Cancel());
+  }
+
+  /** Nothing is told to a side whose session is not known yet. */
+  private void tell(SessionSide side, SessionRelay.Command command) {
     ActorRef<SessionRelay.Command> session = sessions.get(side);
     if (session != null) {
-      session.tell(new SessionRelay.Cancel());
+      session.tell(command);
     }
   }
 
