@@ -79,20 +79,19 @@ final class ArrivingMachine {
               "The source handed over no memory for slot " + mapping.slot() + ".");
         }
         Memfd memfd = Memfd.adopt(fd.duplicate(), config.spec().pageSize());
-        if (memfd.sizeBytes() - mapping.fileOffset() < mapping.size()) {
+        if (!mapping.isInFileOf(memfd.sizeBytes())) {
           memfd.close();
           throw new MigrationException(
               FailureCode.PROTOCOL_VIOLATION,
               "The memory file of slot " + mapping.slot() + " is smaller than the slot.");
         }
         regions.add(
-            new GuestRegion(
+            GuestRegion.map(
                 mapping.slot(),
                 new Gpa(mapping.gpa()),
                 mapping.size(),
                 memfd,
-                mapping.fileOffset(),
-                memfd.map(mapping.fileOffset(), mapping.size())));
+                mapping.fileOffset()));
       }
       return GuestMemory.adopt(regions);
     } catch (IOException | IllegalArgumentException e) {

@@ -14,6 +14,7 @@ import io.vmferry.streams.wire.ProtocolException;
 import io.vmferry.streams.wire.Response;
 import java.io.IOException;
 import java.util.Map;
+import java.util.Objects;
 import java.util.TreeMap;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.CompletionStage;
@@ -131,7 +132,7 @@ public final class SnapshotReceiver implements AutoCloseable {
       if (file == null) {
         throw new ProtocolException("the memory of slot " + slot.slot(), "none");
       }
-      if (file.sizeBytes() - slot.fileOffset() < slot.size()) {
+      if (!slot.isInFileOf(file.sizeBytes())) {
         throw new ProtocolException(
             "a file of " + (slot.fileOffset() + slot.size()) + " bytes for slot " + slot.slot(),
             file.sizeBytes() + " bytes");
@@ -143,15 +144,10 @@ public final class SnapshotReceiver implements AutoCloseable {
   }
 
   private void store() throws IOException {
-    VmMigrationConfig known = config;
-    if (known == null) {
-      throw new IllegalStateException("Complete without Config passed the protocol's states");
-    }
-    for (GuestRamMapping slot : known.mappings()) {
-      Memfd file = memory.get(slot.slot());
-      if (file != null) {
-        writer.memory(slot, file.file(), progress::done);
-      }
+    // Both are there: the protocol's states see to the one, configure to the other.
+    for (GuestRamMapping slot : Objects.requireNonNull(config).mappings()) {
+      Memfd file = Objects.requireNonNull(memory.get(slot.slot()));
+      writer.memory(slot, file.file(), progress::done);
     }
     writer.commit();
     committed = true;

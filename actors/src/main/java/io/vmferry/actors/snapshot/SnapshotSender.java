@@ -64,10 +64,7 @@ public final class SnapshotSender implements AutoCloseable {
       // Connected first: a destination that is not there must not cost a load.
       channel.start(Extensions.NONE);
       files.loadAll(progress::done);
-      for (GuestRegion region : files.memory().regions()) {
-        channel.memoryFd(region.slot(), region.memfd().fd());
-      }
-      channel.config(snapshot.config().raw().asByteBuffer());
+      describe(files);
       handOver();
     }
   }
@@ -82,10 +79,7 @@ public final class SnapshotSender implements AutoCloseable {
     channel.start(Extensions.NONE);
     progress.begins(snapshot.config().memoryBytes());
     try (SnapshotMemory files = SnapshotMemory.create(snapshot, pageSize(snapshot.config()))) {
-      for (GuestRegion region : files.memory().regions()) {
-        channel.memoryFd(region.slot(), region.memfd().fd());
-      }
-      channel.config(snapshot.config().raw().asByteBuffer());
+      describe(files);
       Connection faults = channel.faultConnections(1).get(0);
       List<FutureTask<Void>> work = new ArrayList<>();
       try {
@@ -101,6 +95,14 @@ public final class SnapshotSender implements AutoCloseable {
         joinQuietly(work);
       }
     }
+  }
+
+  /** Hands over the memory's files, whatever is in them yet, and says what guest they are of. */
+  private void describe(SnapshotMemory files) throws IOException {
+    for (GuestRegion region : files.memory().regions()) {
+      channel.memoryFd(region.slot(), region.memfd().fd());
+    }
+    channel.config(snapshot.config().raw().asByteBuffer());
   }
 
   private void serve(Connection faults, SnapshotMemory files) throws IOException {

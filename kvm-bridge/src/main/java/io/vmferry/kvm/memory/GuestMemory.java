@@ -43,9 +43,9 @@ public final class GuestMemory implements AutoCloseable {
     List<GuestRegion> regions = new ArrayList<>();
     try {
       long low = Math.min(sizeBytes, LOW_LIMIT);
-      regions.add(region(0, 0, memfd, 0, low));
+      regions.add(GuestRegion.map(0, new Gpa(0), low, memfd, 0));
       if (sizeBytes > low) {
-        regions.add(region(1, HIGH_BASE, memfd, low, sizeBytes - low));
+        regions.add(GuestRegion.map(1, new Gpa(HIGH_BASE), sizeBytes - low, memfd, low));
       }
       return new GuestMemory(List.copyOf(regions));
     } catch (SyscallException e) {
@@ -197,11 +197,5 @@ public final class GuestMemory implements AutoCloseable {
       region.mapping().close();
       region.memfd().close();
     }
-  }
-
-  private static GuestRegion region(
-      int slot, long base, Memfd memfd, long fileOffset, long sizeBytes) throws SyscallException {
-    return new GuestRegion(
-        slot, new Gpa(base), sizeBytes, memfd, fileOffset, memfd.map(fileOffset, sizeBytes));
   }
 }

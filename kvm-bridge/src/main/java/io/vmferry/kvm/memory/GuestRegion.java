@@ -32,6 +32,18 @@ public record GuestRegion(
     }
   }
 
+  /**
+   * Maps a part of a memory file as a region.
+   *
+   * @param memfd stays the caller's if this throws
+   * @throws SyscallException if it cannot be mapped
+   */
+  public static GuestRegion map(int slot, Gpa base, long sizeBytes, Memfd memfd, long fileOffset)
+      throws SyscallException {
+    return new GuestRegion(
+        slot, base, sizeBytes, memfd, fileOffset, memfd.map(fileOffset, sizeBytes));
+  }
+
   /** The first address behind the region. */
   public Gpa end() {
     return base.plus(sizeBytes);

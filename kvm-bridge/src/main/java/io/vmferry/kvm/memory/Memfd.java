@@ -4,7 +4,6 @@ import com.sun.jna.Native;
 import io.vmferry.kvm.Errno;
 import io.vmferry.kvm.OwnedFd;
 import io.vmferry.kvm.SyscallException;
-import java.lang.ref.Reference;
 import java.nio.ByteBuffer;
 import org.jspecify.annotations.Nullable;
 
@@ -196,14 +195,11 @@ public final class Memfd implements AutoCloseable {
    * @throws SyscallException ENOSPC or ENOMEM if there is too little memory
    */
   public void writeAt(long offset, ByteBuffer source) throws SyscallException {
-    int length = source.remaining();
-    file.checkRange(offset, length);
-    try {
-      writeAt(offset, DirectBuffers.address(source), length);
-    } finally {
-      Reference.reachabilityFence(source);
+    if (pageSize.isHuge()) {
+      window().copyIn(offset, source);
+    } else {
+      file.writeAt(offset, source);
     }
-    source.position(source.limit());
   }
 
   /**

@@ -33,7 +33,7 @@ public final class MemoryDigest {
    */
   public static long of(GuestMemory memory) throws IOException {
     long sum = 0;
-    ByteBuffer chunk = DirectBuffers.allocate(CHUNK_BYTES);
+    ByteBuffer chunk = chunk();
     for (GuestRegion region : memory.regions()) {
       sum += of(region, 0, region.sizeBytes(), chunk);
     }
@@ -46,13 +46,19 @@ public final class MemoryDigest {
    *
    * @param gpa where the part begins, a multiple of 4 KiB
    * @param lengthBytes a multiple of 4 KiB
+   * @param chunk from {@link #chunk}, overwritten: one serves many parts
    * @throws IOException if the file cannot be read
    * @throws IllegalArgumentException if no region holds the whole part
    */
-  public static long of(GuestMemory memory, Gpa gpa, long lengthBytes) throws IOException {
+  public static long of(GuestMemory memory, Gpa gpa, long lengthBytes, ByteBuffer chunk)
+      throws IOException {
     GuestRegion region = memory.regionAt(gpa, lengthBytes);
-    int chunkBytes = (int) Math.min(CHUNK_BYTES, lengthBytes);
-    return of(region, region.offsetOf(gpa), lengthBytes, DirectBuffers.allocate(chunkBytes));
+    return of(region, region.offsetOf(gpa), lengthBytes, chunk);
+  }
+
+  /** What memory is read into. */
+  public static ByteBuffer chunk() {
+    return DirectBuffers.allocate(CHUNK_BYTES);
   }
 
   /**

@@ -51,6 +51,11 @@ public record GuestRamMapping(
     return memory.regions().stream().map(GuestRamMapping::of).toList();
   }
 
+  /** Whether a file of so many bytes holds all of it. */
+  public boolean isInFileOf(long fileBytes) {
+    return fileBytes - fileOffset >= size;
+  }
+
   /** The address of the first byte. */
   public Gpa start() {
     return new Gpa(gpa);

@@ -66,7 +66,8 @@ public final class DirectoryWriter implements AutoCloseable {
         throw new SnapshotException("Another snapshot is being written to " + target + " now.");
       }
       try {
-        clear(partial);
+        removeIfThere(partial);
+        Files.createDirectory(partial);
         return new DirectoryWriter(absolute, partial, lock);
       } catch (IOException e) {
         lock.close();
@@ -88,27 +89,25 @@ public final class DirectoryWriter implements AutoCloseable {
     if (!Files.isDirectory(target)) {
       throw new SnapshotException("There is a file " + target + "; name a directory.");
     }
-    try (DirectoryStream<Path> files = Files.newDirectoryStream(target)) {
-      for (Path file : files) {
-        if (!SnapshotFiles.isOne(String.valueOf(file.getFileName()))) {
-          throw new SnapshotException(
-              "Directory "
-                  + target
-                  + " holds "
-                  + file.getFileName()
-                  + ", which is no part of a snapshot; name another directory.");
-        }
+    for (Path file : list(target)) {
+      if (!SnapshotFiles.isOne(String.valueOf(file.getFileName()))) {
+        throw new SnapshotException(
+            "Directory "
+                + target
+                + " holds "
+                + file.getFileName()
+                + ", which is no part of a snapshot; name another directory.");
       }
     }
   }
 
-  private static void clear(Path partial) throws IOException {
-    if (Files.exists(partial)) {
-      for (Path file : list(partial)) {
+  /** Of a snapshot, whole or not: there are no directories in it. */
+  private static void removeIfThere(Path directory) throws IOException {
+    if (Files.exists(directory)) {
+      for (Path file : list(directory)) {
         Files.delete(file);
       }
-    } else {
-      Files.createDirectory(partial);
+      Files.delete(directory);
     }
   }
 
@@ -183,7 +182,7 @@ public final class DirectoryWriter implements AutoCloseable {
         sync(parent);
       }
       ended = true;
-      removePartial();
+      removeIfThere(partial); // after an exchange the old snapshot is there
       lock.close();
     } catch (IOException e) {
       throw failure(e);
@@ -195,16 +194,6 @@ public final class DirectoryWriter implements AutoCloseable {
       Exchange.names(partial, target);
     } else {
       Files.move(partial, target, StandardCopyOption.ATOMIC_MOVE);
-    }
-  }
-
-  /** After an exchange the old snapshot is there. */
-  private void removePartial() throws IOException {
-    if (Files.exists(partial)) {
-      for (Path file : list(partial)) {
-        Files.delete(file);
-      }
-      Files.delete(partial);
     }
   }
 
@@ -234,7 +223,7 @@ public final class DirectoryWriter implements AutoCloseable {
     ended = true;
     IOException failure = null;
     try {
-      removePartial();
+      removeIfThere(partial);
       lock.close();
     } catch (IOException e) {
       failure = e;

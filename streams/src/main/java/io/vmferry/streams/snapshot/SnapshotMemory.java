@@ -70,13 +70,8 @@ public final class SnapshotMemory implements SharedPages, AutoCloseable {
         Memfd memfd =
             Memfd.create("snapshot-" + slot.slot(), slot.fileOffset() + slot.size(), pageSize);
         regions.add(
-            new GuestRegion(
-                slot.slot(),
-                new Gpa(slot.gpa()),
-                slot.size(),
-                memfd,
-                slot.fileOffset(),
-                memfd.map(slot.fileOffset(), slot.size())));
+            GuestRegion.map(
+                slot.slot(), new Gpa(slot.gpa()), slot.size(), memfd, slot.fileOffset()));
       }
       return new SnapshotMemory(snapshot, slots, GuestMemory.adopt(regions));
     } catch (IOException | IllegalArgumentException e) {

@@ -175,9 +175,10 @@ public final class MemoryReceiver {
   }
 
   private void fill(Connection connection, MemoryRangeTable table) throws IOException {
+    boolean together = ScatteredRanges.suit(memory);
     ScatteredRanges scattered = null;
     for (int i = 0; i < table.count(); ) {
-      if (table.length(i) >= ScatteredRanges.SHORT_BYTES || !ScatteredRanges.suit(memory)) {
+      if (!together || table.length(i) >= ScatteredRanges.SHORT_BYTES) {
         fill(connection, table.gpa(i), table.length(i));
         i++;
         continue;

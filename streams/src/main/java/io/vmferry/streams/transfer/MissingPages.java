@@ -8,6 +8,7 @@ import io.vmferry.streams.pages.PresentBitmap;
 import io.vmferry.streams.wire.MemoryRangeTable;
 import io.vmferry.streams.wire.ProtocolException;
 import java.io.IOException;
+import java.nio.ByteBuffer;
 
 /**
  * The pages that a destination lacks when its guest begins to run: all of them in postcopy; in
@@ -119,9 +120,11 @@ public final class MissingPages {
    */
   public long presentDigest() throws IOException {
     long stale = 0;
+    ByteBuffer chunk = MemoryDigest.chunk();
     for (long first = missing.nextSet(0); first >= 0; ) {
       long end = endOfRun(first);
-      stale += MemoryDigest.of(memory, pages.gpaOf(first), (end - first) * pages.pageBytes());
+      stale +=
+          MemoryDigest.of(memory, pages.gpaOf(first), (end - first) * pages.pageBytes(), chunk);
       first = missing.nextSet(end);
     }
     return MemoryDigest.of(memory) - stale;

@@ -48,7 +48,7 @@ public final class Guests {
 
   private static GuestRegion region(int slot, long base, Memfd memfd, long offset, long bytes)
       throws IOException {
-    return new GuestRegion(slot, new Gpa(base), bytes, memfd, offset, memfd.map(offset, bytes));
+    return GuestRegion.map(slot, new Gpa(base), bytes, memfd, offset);
   }
 
   /** Fills one page in {@code oneIn} on average, leaving holes between them. */
