@@ -5,7 +5,6 @@ import io.vmferry.daemon.client.NodeClient;
 import io.vmferry.daemon.render.ProgressPrinter;
 import java.io.IOException;
 import java.time.Duration;
-import java.util.concurrent.locks.LockSupport;
 
 /**
  * While registered, Ctrl-C (or a TERM signal) cancels a migration before the command ends, and says
@@ -18,8 +17,7 @@ final class CancelOnInterrupt implements AutoCloseable {
   private final NodeClient client;
   private final String id;
   private final ProgressPrinter printer;
-  private final Thread hook = new Thread(this::cancel, "cancel-migration");
-  private volatile boolean interrupted;
+  private final InterruptHook hook;
 
   private CancelOnInterrupt(
       Console console, NodeClient client, String id, ProgressPrinter printer) {
@@ -27,35 +25,25 @@ final class CancelOnInterrupt implements AutoCloseable {
     this.client = client;
     this.id = id;
     this.printer = printer;
+    this.hook = InterruptHook.register("cancel-migration", this::cancel);
   }
 
   static CancelOnInterrupt register(
       Console console, NodeClient client, String id, ProgressPrinter printer) {
-    CancelOnInterrupt interrupt = new CancelOnInterrupt(console, client, id, printer);
-    Runtime.getRuntime().addShutdownHook(interrupt.hook);
-    return interrupt;
+    return new CancelOnInterrupt(console, client, id, printer);
   }
 
   /** Leaves the last word to the hook if the JVM is going down; does not return then. */
   void yieldIfInterrupted() {
-    while (interrupted) {
-      LockSupport.park();
-    }
+    hook.yieldIfInterrupted();
   }
 
   @Override
   public void close() {
-    try {
-      Runtime.getRuntime().removeShutdownHook(hook);
-    } catch (IllegalStateException e) {
-      // The JVM is going down: the hook runs, and its exit status stands.
-      interrupted = true;
-      yieldIfInterrupted();
-    }
+    hook.close();
   }
 
   private void cancel() {
-    interrupted = true;
     printer.finish();
     console.note("Cancelling migration " + id + " ...");
     console.note(outcome());

@@ -1,5 +1,6 @@
 package io.vmferry.daemon.cli;
 
+import io.vmferry.actors.migration.Failures;
 import org.jspecify.annotations.Nullable;
 
 /** Ends a command with a sentence for the user and an exit code. */
@@ -15,6 +16,12 @@ final class CommandFailure extends RuntimeException {
   CommandFailure(int exitCode, String message, @Nullable Throwable cause) {
     super(message, cause);
     this.exitCode = exitCode;
+  }
+
+  /** What a command of this process could not do; an argument that makes no sense is wrong use. */
+  static CommandFailure of(Exception cause) {
+    int code = cause instanceof IllegalArgumentException ? ExitCodes.USAGE : ExitCodes.FAILED;
+    return new CommandFailure(code, Failures.sentence(cause), cause);
   }
 
   int exitCode() {

@@ -1,6 +1,5 @@
 package io.vmferry.daemon.cli;
 
-import io.vmferry.actors.migration.Failures;
 import io.vmferry.actors.snapshot.SnapshotSender;
 import io.vmferry.daemon.offload.OffloadProgress;
 import io.vmferry.streams.snapshot.DirectoryReader;
@@ -63,10 +62,8 @@ final class OffloadRestoreCommand implements Callable<Integer> {
       } else {
         sender.restore();
       }
-    } catch (IOException e) {
-      throw new CommandFailure(ExitCodes.FAILED, Failures.sentence(e), e);
-    } catch (IllegalArgumentException e) {
-      throw new CommandFailure(ExitCodes.USAGE, Failures.sentence(e), e);
+    } catch (IOException | IllegalArgumentException e) {
+      throw CommandFailure.of(e);
     } finally {
       shown.finish();
     }

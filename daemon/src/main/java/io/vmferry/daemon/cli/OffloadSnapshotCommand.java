@@ -2,7 +2,6 @@ package io.vmferry.daemon.cli;
 
 import com.fasterxml.jackson.databind.PropertyNamingStrategies.SnakeCaseStrategy;
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
-import io.vmferry.actors.migration.Failures;
 import io.vmferry.daemon.offload.OffloadProgress;
 import io.vmferry.daemon.offload.OffloadSnapshot;
 import io.vmferry.daemon.offload.OffloadSocket;
@@ -56,17 +55,15 @@ final class OffloadSnapshotCommand implements Callable<Integer> {
   public Integer call() {
     try (DirectoryWriter writer = DirectoryWriter.begin(outputDir);
         OffloadSocket listening = OffloadSocket.open(socket)) {
-      CleanUpOnInterrupt interrupt = CleanUpOnInterrupt.register(() -> giveUp(writer, listening));
+      InterruptHook interrupt = InterruptHook.register("clean-up", () -> giveUp(writer, listening));
       try {
         report(take(writer, listening));
         return ExitCodes.OK;
       } finally {
         interrupt.close();
       }
-    } catch (IOException e) {
-      throw new CommandFailure(ExitCodes.FAILED, Failures.sentence(e), e);
-    } catch (IllegalArgumentException e) {
-      throw new CommandFailure(ExitCodes.USAGE, Failures.sentence(e), e);
+    } catch (IOException | IllegalArgumentException e) {
+      throw CommandFailure.of(e);
     }
   }
 

@@ -1,8 +1,10 @@
 package io.vmferry.daemon.offload;
 
 import io.vmferry.actors.snapshot.SnapshotProgress;
+import io.vmferry.daemon.render.ProgressText;
 import io.vmferry.daemon.render.Terminal;
 import io.vmferry.daemon.units.Sizes;
+import java.util.List;
 import java.util.concurrent.TimeUnit;
 
 /**
@@ -10,7 +12,6 @@ import java.util.concurrent.TimeUnit;
  * or JSON lines. Thread-safe.
  */
 public final class OffloadProgress implements SnapshotProgress {
-  private static final int CELLS = 20;
   private static final long PLAIN_NANOS = TimeUnit.SECONDS.toNanos(1);
   private static final long DRAW_NANOS = TimeUnit.MILLISECONDS.toNanos(50);
 
@@ -51,21 +52,17 @@ public final class OffloadProgress implements SnapshotProgress {
     if (json) {
       terminal.out().printf("{\"bytes_done\":%d,\"bytes_total\":%d}%n", done, total);
     } else if (terminal.interactive()) {
-      terminal.out().print("\r" + bar() + "\u001b[K");
+      List<String> figures = List.of(figures());
+      terminal.drawOver(ProgressText.bar("memory", percent(), figures, terminal.columns() - 1));
       lineOpen = true;
     } else {
-      terminal.out().println(figures());
+      terminal.out().println("memory: " + percent() + " %, " + figures());
     }
     terminal.out().flush();
   }
 
-  private String bar() {
-    int filled = CELLS * percent() / 100;
-    return "[" + "#".repeat(filled) + ".".repeat(CELLS - filled) + "] " + figures();
-  }
-
   private String figures() {
-    return percent() + " %, " + Sizes.format(done) + " of " + Sizes.format(total);
+    return Sizes.format(done) + " of " + Sizes.format(total);
   }
 
   private int percent() {
@@ -78,8 +75,7 @@ public final class OffloadProgress implements SnapshotProgress {
       show();
     }
     if (lineOpen) {
-      terminal.out().println();
-      terminal.out().flush();
+      terminal.endLine();
       lineOpen = false;
     }
   }

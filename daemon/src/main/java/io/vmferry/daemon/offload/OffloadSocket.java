@@ -6,13 +6,12 @@ import io.vmferry.streams.transport.Connection;
 import io.vmferry.streams.transport.Listener;
 import io.vmferry.streams.transport.MigrationUrl;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 
 /**
  * The socket that a VMM connects to. Its lock, {@code S.lock} beside {@code S}, is taken first, as
- * Cloud Hypervisor's daemon takes it: with it in hand a socket file that is there is of a daemon
- * that has died.
+ * Cloud Hypervisor's daemon takes it: a socket file that is there then is of a daemon that has
+ * died, and listening replaces it.
  *
  * <p>The lock file stays, as theirs does; the socket file goes with this.
  */
@@ -37,9 +36,6 @@ public final class OffloadSocket implements AutoCloseable {
       throw new SnapshotException("Another daemon serves " + socket + "; choose another socket.");
     }
     try {
-      if (Files.exists(socket) && !Files.isRegularFile(socket) && !Files.isDirectory(socket)) {
-        Files.delete(socket);
-      }
       return new OffloadSocket(lock, Listener.bind(new MigrationUrl.Unix(socket)));
     } catch (IOException e) {
       lock.close();

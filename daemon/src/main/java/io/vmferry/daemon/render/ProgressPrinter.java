@@ -47,8 +47,7 @@ public final class ProgressPrinter {
     lastRound = progress.round();
     lastPrinted = now;
     if (terminal.interactive()) {
-      // Return to the first column, draw, erase what is left of the old line.
-      terminal.out().print("\r" + ProgressText.bar(progress, terminal.columns() - 1) + "\u001b[K");
+      terminal.drawOver(ProgressText.bar(progress, terminal.columns() - 1));
       lineOpen = true;
     } else {
       terminal.out().println(ProgressText.line(progress));
@@ -65,7 +64,7 @@ public final class ProgressPrinter {
       return;
     }
     if (terminal.interactive()) {
-      terminal.out().print("\r" + ProgressText.done(summary, terminal.columns() - 1) + "\u001b[K");
+      terminal.drawOver(ProgressText.done(summary, terminal.columns() - 1));
       lineOpen = true;
     } else if (!lastPhase.isEmpty()) {
       terminal.out().println(ProgressText.doneLine(summary));
@@ -76,8 +75,7 @@ public final class ProgressPrinter {
   /** Ends the line; nothing is shown after it. */
   public synchronized void finish() {
     if (lineOpen) {
-      terminal.out().println();
-      terminal.out().flush();
+      terminal.endLine();
     }
     lineOpen = false;
     finished = true;

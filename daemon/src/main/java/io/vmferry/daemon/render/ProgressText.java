@@ -10,7 +10,7 @@ import java.util.List;
 import java.util.Set;
 
 /** One progress event as text. */
-final class ProgressText {
+public final class ProgressText {
   private static final int BAR_CELLS = 20;
   // Nothing is left to send yet, but nothing is done either.
   private static final Set<String> BEFORE = Set.of("queued", "connecting", "preparing");
@@ -32,7 +32,8 @@ final class ProgressText {
     return "done: " + String.join(", ", figures(summary));
   }
 
-  private static String bar(String phase, int percent, List<String> figures, int columns) {
+  /** A bar with what is going on before it and figures behind it, cut to {@code columns}. */
+  public static String bar(String phase, int percent, List<String> figures, int columns) {
     int filled = BAR_CELLS * percent / 100;
     String bar = "#".repeat(filled) + ".".repeat(BAR_CELLS - filled);
     String text =
