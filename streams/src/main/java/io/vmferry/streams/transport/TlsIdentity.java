@@ -1,0 +1,220 @@
+package io.vmferry.streams.transport;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.GeneralSecurityException;
+import java.security.KeyStore;
+import java.security.PrivateKey;
+import java.security.PublicKey;
+import java.security.Signature;
+import java.security.cert.Certificate;
+import java.security.cert.CertificateExpiredException;
+import java.security.cert.CertificateNotYetValidException;
+import java.security.cert.X509Certificate;
+import java.util.List;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
+import javax.net.ssl.KeyManagerFactory;
+import javax.net.ssl.SSLContext;
+import javax.net.ssl.SSLEngine;
+import javax.net.ssl.SSLParameters;
+import javax.net.ssl.TrustManagerFactory;
+
+/**
+ * Who this host is on TLS connections, and which authority vouches for its peers: a TLS directory
+ * with the file names of Cloud Hypervisor. TLS is mutual, versions 1.2 and 1.3.
+ *
+ * <p>A directory holds {@code ca-cert.pem} and, for the side that listens, {@code server-cert.pem}
+ * and {@code server-key.pem}, for the one that connects {@code client-cert.pem} and {@code
+ * client-key.pem}. Certificate files may hold a chain, the host's own certificate first. Keys are
+ * PKCS#8, PKCS#1 (RSA) or SEC1 (EC) without a password. Source: Cloud Hypervisor,
+ * vm-migration/src/tls.rs.
+ *
+ * <p>The files are read once: new ones count for what is loaded after. Thread-safe.
+ */
+public final class TlsIdentity {
+  private static final String CA_FILE = "ca-cert.pem";
+  private static final String[] PROTOCOLS = {"TLSv1.3", "TLSv1.2"};
+  // Authenticated ciphers with ephemeral keys only, which is also all that rustls has.
+  private static final Pattern CIPHERS =
+      Pattern.compile("TLS_(AES|CHACHA20)_.*|TLS_ECDHE_(ECDSA|RSA)_WITH_.*(_GCM_|_CHACHA20_).*");
+  private static final byte[] SAMPLE = {1, 2, 3, 4};
+
+  /** Which of the two ends of a connection. */
+  public enum Side {
+    /** The end that connects: the source of a migration. */
+    CLIENT("client"),
+    /** The end that listens: the destination of a migration. */
+    SERVER("server");
+
+    private final String prefix;
+
+    Side(String prefix) {
+      this.prefix = prefix;
+    }
+
+    String certificateFile() {
+      return prefix + "-cert.pem";
+    }
+
+    String keyFile() {
+      return prefix + "-key.pem";
+    }
+  }
+
+  private final Side side;
+  private final SSLContext context;
+
+  private TlsIdentity(Side side, SSLContext context) {
+    this.side = side;
+    this.context = context;
+  }
+
+  /**
+   * Reads a TLS directory.
+   *
+   * @throws TransportException with one sentence for the user: a file is missing or unreadable, the
+   *     key is open to every user of the host or does not belong to the certificate, a certificate
+   *     has expired
+   */
+  public static TlsIdentity load(Path directory, Side side) throws TransportException {
+    if (!Files.isDirectory(directory)) {
+      throw new TransportException("TLS directory " + directory + " is not a directory", null);
+    }
+    for (String file : List.of(CA_FILE, side.certificateFile(), side.keyFile())) {
+      if (!Files.isRegularFile(directory.resolve(file))) {
+        throw new TransportException(
+            "TLS directory "
+                + directory
+                + " has no "
+                + file
+                + "; it needs "
+                + String.join(", ", CA_FILE, side.certificateFile(), side.keyFile()),
+            null);
+      }
+    }
+    List<X509Certificate> authorities = PemFiles.certificates(directory.resolve(CA_FILE));
+    Path certificateFile = directory.resolve(side.certificateFile());
+    List<X509Certificate> chain = PemFiles.certificates(certificateFile);
+    for (X509Certificate authority : authorities) {
+      checkValid(directory.resolve(CA_FILE), authority);
+    }
+    checkValid(certificateFile, chain.get(0));
+    Path keyFile = directory.resolve(side.keyFile());
+    PrivateKey key = PemFiles.privateKey(keyFile, chain.get(0).getPublicKey());
+    checkPair(keyFile, key, certificateFile, chain.get(0).getPublicKey());
+    try {
+      return new TlsIdentity(side, context(authorities, chain, key));
+    } catch (GeneralSecurityException | IOException e) {
+      throw new TransportException(
+          "TLS directory " + directory + " cannot be used: " + e.getMessage(), e);
+    }
+  }
+
+  private static void checkValid(Path file, X509Certificate certificate) throws TransportException {
+    try {
+      certificate.checkValidity();
+    } catch (CertificateExpiredException e) {
+      throw new TransportException(
+          "Certificate "
+              + file
+              + " expired on "
+              + certificate.getNotAfter().toInstant()
+              + "; put a new one in its place",
+          e);
+    } catch (CertificateNotYetValidException e) {
+      throw new TransportException(
+          "Certificate "
+              + file
+              + " is valid from "
+              + certificate.getNotBefore().toInstant()
+              + " on only; check this host's clock",
+          e);
+    }
+  }
+
+  private static void checkPair(
+      Path keyFile, PrivateKey key, Path certificateFile, PublicKey certified)
+      throws TransportException {
+    String algorithm =
+        switch (key.getAlgorithm()) {
+          case "EC" -> "SHA256withECDSA";
+          case "RSA" -> "SHA256withRSA";
+          default -> key.getAlgorithm(); // the EdDSA family: its key and signature have one name
+        };
+    boolean matches;
+    try {
+      Signature signature = Signature.getInstance(algorithm);
+      signature.initSign(key);
+      signature.update(SAMPLE);
+      byte[] signed = signature.sign();
+      signature.initVerify(certified);
+      signature.update(SAMPLE);
+      matches = signature.verify(signed);
+    } catch (GeneralSecurityException e) {
+      matches = false;
+    }
+    if (!matches) {
+      throw new TransportException(
+          "Private key " + keyFile + " does not belong to certificate " + certificateFile, null);
+    }
+  }
+
+  private static SSLContext context(
+      List<X509Certificate> authorities, List<X509Certificate> chain, PrivateKey key)
+      throws GeneralSecurityException, IOException {
+    char[] noPassword = {}; // the store never leaves this process's memory
+    KeyStore own = KeyStore.getInstance("PKCS12");
+    own.load(null, null);
+    own.setKeyEntry("own", key, noPassword, chain.toArray(new Certificate[0]));
+    KeyManagerFactory keys = KeyManagerFactory.getInstance("PKIX");
+    keys.init(own, noPassword);
+    KeyStore trusted = KeyStore.getInstance("PKCS12");
+    trusted.load(null, null);
+    for (int i = 0; i < authorities.size(); i++) {
+      trusted.setCertificateEntry("authority-" + i, authorities.get(i));
+    }
+    TrustManagerFactory trust = TrustManagerFactory.getInstance("PKIX");
+    trust.init(trusted);
+    SSLContext context = SSLContext.getInstance("TLS");
+    context.init(keys.getKeyManagers(), trust.getTrustManagers(), null);
+    return context;
+  }
+
+  /** Which files were loaded. */
+  public Side side() {
+    return side;
+  }
+
+  /** Keys and trust for a library that makes its own engines; {@link #engine} is stricter. */
+  public SSLContext context() {
+    return context;
+  }
+
+  /**
+   * An engine for one connection of this side: the peer must show a certificate of the authority,
+   * and a server's must be for the host.
+   *
+   * @param host what the user called the peer, a name or an address; not used on the server's side
+   * @param port the peer's port
+   */
+  public SSLEngine engine(String host, int port) {
+    SSLEngine engine = context.createSSLEngine(host, port);
+    SSLParameters parameters = engine.getSSLParameters();
+    parameters.setProtocols(PROTOCOLS);
+    parameters.setCipherSuites(
+        Stream.of(engine.getSupportedCipherSuites())
+            .filter(CIPHERS.asMatchPredicate())
+            .toArray(String[]::new));
+    if (side == Side.SERVER) {
+      parameters.setNeedClientAuth(true);
+    } else {
+      // RFC 2818, 3.1: the names in the certificate against the one the user gave.
+      parameters.setEndpointIdentificationAlgorithm("HTTPS");
+    }
+    engine.setUseClientMode(side == Side.CLIENT);
+    engine.setSSLParameters(parameters);
+    return engine;
+  }
+}
