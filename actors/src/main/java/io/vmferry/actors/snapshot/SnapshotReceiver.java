@@ -4,8 +4,10 @@ import io.vmferry.kvm.OwnedFd;
 import io.vmferry.kvm.memory.Memfd;
 import io.vmferry.streams.config.GuestRamMapping;
 import io.vmferry.streams.config.VmMigrationConfig;
-import io.vmferry.streams.snapshot.DirectoryWriter;
+import io.vmferry.streams.snapshot.FileMemory;
+import io.vmferry.streams.snapshot.MemorySource;
 import io.vmferry.streams.snapshot.SnapshotException;
+import io.vmferry.streams.snapshot.SnapshotWriter;
 import io.vmferry.streams.transfer.Inbound;
 import io.vmferry.streams.transfer.InboundCommands;
 import io.vmferry.streams.transfer.PrecopySender;
@@ -31,7 +33,7 @@ import org.jspecify.annotations.Nullable;
  * <p>Source: docs/protocol.md#local.
  */
 public final class SnapshotReceiver implements AutoCloseable {
-  private final DirectoryWriter writer;
+  private final SnapshotWriter writer;
   private final SnapshotProgress progress;
   private final Map<Integer, Memfd> memory = new TreeMap<>();
   private @Nullable VmMigrationConfig config;
@@ -43,7 +45,7 @@ public final class SnapshotReceiver implements AutoCloseable {
    *
    * @param writer closed with this
    */
-  public SnapshotReceiver(DirectoryWriter writer, SnapshotProgress progress) {
+  public SnapshotReceiver(SnapshotWriter writer, SnapshotProgress progress) {
     this.writer = writer;
     this.progress = progress;
   }
@@ -147,7 +149,8 @@ public final class SnapshotReceiver implements AutoCloseable {
     // Both are there: the protocol's states see to the one, configure to the other.
     for (GuestRamMapping slot : Objects.requireNonNull(config).mappings()) {
       Memfd file = Objects.requireNonNull(memory.get(slot.slot()));
-      writer.memory(slot, file.file(), progress::done);
+      MemorySource source = new FileMemory(file.file(), slot.fileOffset(), slot.size());
+      writer.memory(slot, source, progress::done);
     }
     writer.commit();
     committed = true;

@@ -6,8 +6,8 @@ import io.vmferry.kvm.memory.GuestRegion;
 import io.vmferry.kvm.memory.PageSize;
 import io.vmferry.streams.config.VmMigrationConfig;
 import io.vmferry.streams.pages.PresentBitmap;
-import io.vmferry.streams.snapshot.DirectoryReader;
 import io.vmferry.streams.snapshot.SnapshotMemory;
+import io.vmferry.streams.snapshot.SnapshotReader;
 import io.vmferry.streams.transfer.FaultServing;
 import io.vmferry.streams.transport.Connection;
 import io.vmferry.streams.transport.MigrationUrl;
@@ -33,7 +33,7 @@ public final class SnapshotSender implements AutoCloseable {
   // A VMM that is handed a large guest makes its devices before it answers.
   private static final Duration ANSWER_TIMEOUT = Duration.ofMinutes(2);
 
-  private final DirectoryReader snapshot;
+  private final SnapshotReader snapshot;
   private final SourceChannel channel;
   private final boolean resume;
   private final SnapshotProgress progress;
@@ -45,7 +45,7 @@ public final class SnapshotSender implements AutoCloseable {
    * @param resume whether the guest shall run there at once
    */
   public SnapshotSender(
-      DirectoryReader snapshot, MigrationUrl url, boolean resume, SnapshotProgress progress) {
+      SnapshotReader snapshot, MigrationUrl url, boolean resume, SnapshotProgress progress) {
     this.snapshot = snapshot;
     this.channel = new SourceChannel(url, CONNECT_TIMEOUT, ANSWER_TIMEOUT);
     this.resume = resume;

@@ -4,7 +4,7 @@ import com.typesafe.config.ConfigFactory;
 import io.vmferry.actors.migration.Failures;
 import io.vmferry.actors.snapshot.SnapshotProgress;
 import io.vmferry.actors.snapshot.SnapshotReceiver;
-import io.vmferry.streams.snapshot.DirectoryWriter;
+import io.vmferry.streams.snapshot.SnapshotWriter;
 import io.vmferry.streams.transport.Connection;
 import java.io.IOException;
 import java.io.InterruptedIOException;
@@ -23,7 +23,7 @@ public final class OffloadSnapshot {
    * @return bytes that the memory takes in the snapshot
    * @throws IOException with one sentence for the user if there is no snapshot
    */
-  public static long take(OffloadSocket socket, DirectoryWriter writer, SnapshotProgress progress)
+  public static long take(OffloadSocket socket, SnapshotWriter writer, SnapshotProgress progress)
       throws IOException {
     ActorSystem system = ActorSystem.create("offload", ConfigFactory.load());
     try (SnapshotReceiver receiver = new SnapshotReceiver(writer, progress);

@@ -18,7 +18,7 @@ import org.apache.pekko.util.ByteString;
  *
  * <p>Source: docs/snapshots.md#dir.
  */
-public final class DirectoryReader implements AutoCloseable {
+public final class DirectoryReader implements SnapshotReader {
   private final VmMigrationConfig config;
   private final ByteString state;
   private final Map<Integer, SparseFile> memory;
@@ -107,23 +107,23 @@ public final class DirectoryReader implements AutoCloseable {
         cause);
   }
 
-  /** The configuration, with its bytes as they came. */
+  @Override
   public VmMigrationConfig config() {
     return config;
   }
 
-  /** The state, byte for byte. */
+  @Override
   public ByteString state() {
     return state;
   }
 
-  /** The memory of a slot: a file of the slot's size. */
-  public SparseFile memory(GuestRamMapping slot) {
+  @Override
+  public MemorySource memory(GuestRamMapping slot) {
     SparseFile file = memory.get(slot.slot());
     if (file == null) {
       throw new IllegalArgumentException("no slot " + slot.slot() + " in this snapshot");
     }
-    return file;
+    return new FileMemory(file, 0, slot.size());
   }
 
   @Override

@@ -30,7 +30,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>One thread at a time, but for {@link #close}. Source: docs/snapshots.md#dir.
  */
-public final class DirectoryWriter implements AutoCloseable {
+public final class DirectoryWriter implements SnapshotWriter {
   private final Path target;
   private final Path partial;
   private final FileLocks lock;
@@ -119,12 +119,12 @@ public final class DirectoryWriter implements AutoCloseable {
     return all;
   }
 
-  /** Keeps the configuration, byte for byte. */
+  @Override
   public void config(ByteString json) throws SnapshotException {
     write(SnapshotFiles.config(partial), json);
   }
 
-  /** Keeps the state, byte for byte. */
+  @Override
   public void state(ByteString json) throws SnapshotException {
     write(SnapshotFiles.state(partial), json);
   }
@@ -140,18 +140,12 @@ public final class DirectoryWriter implements AutoCloseable {
     }
   }
 
-  /**
-   * Keeps the memory of one slot; holes and zeros take no room.
-   *
-   * @param source the file with the slot's memory, which nobody writes to
-   * @param progress told how many bytes are done, from several threads
-   */
-  public void memory(GuestRamMapping slot, SparseFile source, LongConsumer progress)
+  @Override
+  public void memory(GuestRamMapping slot, MemorySource source, LongConsumer progress)
       throws SnapshotException {
     try (SparseFile file =
         SparseFile.create(SnapshotFiles.memory(partial, slot.slot()), slot.size())) {
-      storedBytes +=
-          SparseCopy.copy(source, slot.fileOffset(), file::writeAt, 0, slot.size(), progress);
+      storedBytes += SparseCopy.copy(source, file::writeAt, 0, progress);
       file.sync();
     } catch (SnapshotException e) {
       throw e;
@@ -160,16 +154,12 @@ public final class DirectoryWriter implements AutoCloseable {
     }
   }
 
-  /** Bytes of memory that take room in the snapshot. */
+  @Override
   public long storedBytes() {
     return storedBytes;
   }
 
-  /**
-   * Puts the snapshot in its place. When this returns it is whole and durable there.
-   *
-   * @throws SnapshotException if it cannot; the directory is what it was then
-   */
+  @Override
   public synchronized void commit() throws SnapshotException {
     if (ended) {
       throw new SnapshotException("The snapshot was given up.");
@@ -214,7 +204,6 @@ public final class DirectoryWriter implements AutoCloseable {
         cause);
   }
 
-  /** Gives up a snapshot that was not committed and removes what was written of it; any thread. */
   @Override
   public synchronized void close() {
     if (ended) {

@@ -5,7 +5,6 @@ import io.vmferry.kvm.memory.GuestMemory;
 import io.vmferry.kvm.memory.GuestRegion;
 import io.vmferry.kvm.memory.Memfd;
 import io.vmferry.kvm.memory.PageSize;
-import io.vmferry.kvm.memory.SparseFile;
 import io.vmferry.streams.config.GuestRamMapping;
 import io.vmferry.streams.pages.GuestPages;
 import io.vmferry.streams.pages.PresentBitmap;
@@ -13,8 +12,11 @@ import io.vmferry.streams.transfer.SharedPages;
 import io.vmferry.streams.wire.MemoryRange;
 import java.io.IOException;
 import java.io.InterruptedIOException;
+import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.LongConsumer;
 
@@ -31,20 +33,21 @@ import java.util.function.LongConsumer;
  */
 public final class SnapshotMemory implements SharedPages, AutoCloseable {
   // A fault on a page that the background has claimed waits for the rest of this.
-  private static final long FILL_BYTES = 1L << 20;
+  private static final int FILL_BYTES = 1 << 20;
   private static final long YIELD_MILLIS = 1;
 
-  private final DirectoryReader snapshot;
+  private final SnapshotReader snapshot;
   private final List<GuestRamMapping> slots;
   private final GuestMemory memory;
   private final GuestPages pages;
   private final PresentBitmap claimed;
   private final PresentBitmap present;
+  // Never more than threads that bring pages at once.
+  private final Queue<ByteBuffer> buffers = new ConcurrentLinkedQueue<>();
   private final AtomicInteger demands = new AtomicInteger();
   private volatile boolean stopped;
 
-  private SnapshotMemory(
-      DirectoryReader snapshot, List<GuestRamMapping> slots, GuestMemory memory) {
+  private SnapshotMemory(SnapshotReader snapshot, List<GuestRamMapping> slots, GuestMemory memory) {
     this.snapshot = snapshot;
     this.slots = slots;
     this.memory = memory;
@@ -60,7 +63,7 @@ public final class SnapshotMemory implements SharedPages, AutoCloseable {
    * @param pageSize what the guest's memory is made of
    * @throws IOException if there is too little memory
    */
-  public static SnapshotMemory create(DirectoryReader snapshot, PageSize pageSize)
+  public static SnapshotMemory create(SnapshotReader snapshot, PageSize pageSize)
       throws IOException {
     List<GuestRamMapping> slots = new ArrayList<>(snapshot.config().mappings());
     slots.sort((one, other) -> Long.compare(one.gpa(), other.gpa()));
@@ -96,12 +99,7 @@ public final class SnapshotMemory implements SharedPages, AutoCloseable {
     for (int i = 0; i < slots.size(); i++) {
       GuestRegion target = memory.regions().get(i);
       SparseCopy.copy(
-          snapshot.memory(slots.get(i)),
-          0,
-          target.memfd()::writeAt,
-          target.fileOffset(),
-          target.sizeBytes(),
-          progress);
+          snapshot.memory(slots.get(i)), target.memfd()::writeAt, target.fileOffset(), progress);
     }
   }
 
@@ -165,7 +163,7 @@ public final class SnapshotMemory implements SharedPages, AutoCloseable {
   private void read(long first, long count) throws IOException {
     int region = pages.regionOf(first);
     GuestRegion target = memory.regions().get(region);
-    SparseFile source = snapshot.memory(slots.get(region));
+    MemorySource source = snapshot.memory(slots.get(region));
     long start = pages.offsetOf(first);
     long end = start + count * pages.pageBytes();
     for (long at = start; at < end; ) {
@@ -183,8 +181,24 @@ public final class SnapshotMemory implements SharedPages, AutoCloseable {
         at = data;
       }
       long hole = Math.min(end, source.nextHole(at));
-      source.readAt(at, target.mapping().slice(at, (int) (hole - at)));
+      copy(source, at, hole, target);
       at = hole;
+    }
+  }
+
+  /** Through a buffer: a write to the file is cheaper than a fault on its mapping. */
+  private void copy(MemorySource source, long start, long end, GuestRegion target)
+      throws IOException {
+    ByteBuffer free = buffers.poll();
+    ByteBuffer buffer = free == null ? ByteBuffer.allocateDirect(FILL_BYTES) : free;
+    try {
+      for (long at = start; at < end; at += buffer.capacity()) {
+        buffer.clear().limit((int) Math.min(buffer.capacity(), end - at));
+        source.readAt(at, buffer);
+        target.memfd().writeAt(target.fileOffset() + at, buffer.flip());
+      }
+    } finally {
+      buffers.add(buffer);
     }
   }
 

@@ -1,32 +1,23 @@
 package io.vmferry.streams.snapshot;
 
-import io.vmferry.kvm.memory.SparseFile;
 import io.vmferry.streams.pages.PageRun;
 import io.vmferry.streams.pages.ZeroPages;
 import java.io.IOException;
-import java.io.InterruptedIOException;
 import java.nio.ByteBuffer;
-import java.util.Collections;
-import java.util.concurrent.Callable;
-import java.util.concurrent.ExecutionException;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
-import java.util.concurrent.Future;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.function.LongConsumer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Copies a part of a sparse file into another that is all hole: holes are skipped, and so are zeros
- * in what is not a hole. Several threads share the work, each with a buffer of its own that stays
- * in its cache.
+ * Copies a slot's memory into a file that is all hole: holes are skipped, and so are zeros in what
+ * is not a hole. Several threads share the work, each with a buffer of its own that stays in its
+ * cache.
  */
 final class SparseCopy {
   // A call's cost vanishes behind it, and a buffer still fits the second-level cache.
   private static final int BUFFER_BYTES = 1 << 20;
   // Zeros are left out in pieces of this size: smaller ones would cost a call each.
   private static final int PIECE_BYTES = 64 << 10;
-  private static final int MAX_THREADS = 4;
 
   /** Where bytes go. */
   interface Target {
@@ -34,29 +25,21 @@ final class SparseCopy {
     void writeAt(long offset, ByteBuffer bytes) throws IOException;
   }
 
-  private final SparseFile from;
-  private final long fromOffset;
+  private final MemorySource from;
   private final Target to;
   private final long toOffset;
   private final long lengthBytes;
   private final LongConsumer progress;
   private final LongAdder written = new LongAdder();
-  // How far extents were handed out, behind fromOffset, and where the one at hand ends.
+  // How far extents were handed out, and where the one at hand ends.
   private long next;
   private long dataEnd;
 
-  private SparseCopy(
-      SparseFile from,
-      long fromOffset,
-      Target to,
-      long toOffset,
-      long lengthBytes,
-      LongConsumer progress) {
+  private SparseCopy(MemorySource from, Target to, long toOffset, LongConsumer progress) {
     this.from = from;
-    this.fromOffset = fromOffset;
     this.to = to;
     this.toOffset = toOffset;
-    this.lengthBytes = lengthBytes;
+    this.lengthBytes = from.sizeBytes();
     this.progress = progress;
   }
 
@@ -67,58 +50,26 @@ final class SparseCopy {
    * @return bytes written: what is neither hole nor zeros
    * @throws IOException the first failure of any thread; the others have ended then
    */
-  static long copy(
-      SparseFile from,
-      long fromOffset,
-      Target to,
-      long toOffset,
-      long lengthBytes,
-      LongConsumer progress)
+  static long copy(MemorySource from, Target to, long toOffset, LongConsumer progress)
       throws IOException {
-    SparseCopy copy = new SparseCopy(from, fromOffset, to, toOffset, lengthBytes, progress);
-    copy.run();
+    SparseCopy copy = new SparseCopy(from, to, toOffset, progress);
+    Workers.run(Workers.count(), "sparse-copy", copy::work);
     if (!from.isWhole()) {
       throw new SnapshotException("The file of the memory became shorter while it was read.");
     }
     return copy.written.sum();
   }
 
-  private void run() throws IOException {
-    int threads = Math.min(MAX_THREADS, Runtime.getRuntime().availableProcessors());
-    ExecutorService pool = Executors.newFixedThreadPool(threads, SparseCopy::daemon);
-    try {
-      Callable<Void> work = this::work;
-      for (Future<Void> worker : pool.invokeAll(Collections.nCopies(threads, work))) {
-        worker.get();
-      }
-    } catch (ExecutionException e) {
-      throw e.getCause() instanceof IOException failure ? failure : new IOException(e.getCause());
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      throw new InterruptedIOException("interrupted while copying");
-    } finally {
-      pool.shutdownNow();
-    }
-  }
-
-  private static Thread daemon(Runnable work) {
-    Thread thread = new Thread(work, "sparse-copy");
-    thread.setDaemon(true);
-    return thread;
-  }
-
-  @SuppressWarnings("NullAway") // a Callable of nothing returns null
-  private Void work() throws IOException {
+  private void work() throws IOException {
     ByteBuffer buffer = ByteBuffer.allocateDirect(BUFFER_BYTES);
     try {
       for (PageRun run = take(); run != null; run = take()) {
         long at = run.gpa();
         buffer.clear().limit((int) run.lengthBytes());
-        from.readAt(fromOffset + at, buffer);
+        from.readAt(at, buffer);
         write(at, buffer.flip());
         progress.accept(run.lengthBytes());
       }
-      return null;
     } catch (IOException e) {
       stop();
       throw e;
@@ -128,12 +79,12 @@ final class SparseCopy {
   /** The next part with data, as an offset and a length; null if there is none. */
   private synchronized @Nullable PageRun take() throws IOException {
     if (next >= dataEnd && next < lengthBytes) {
-      long data = from.nextData(fromOffset + next);
-      long start = data < 0 ? lengthBytes : Math.min(lengthBytes, data - fromOffset);
+      long data = from.nextData(next);
+      long start = data < 0 ? lengthBytes : data;
       progress.accept(start - next);
       next = start;
       if (next < lengthBytes) {
-        dataEnd = Math.min(lengthBytes, from.nextHole(data) - fromOffset);
+        dataEnd = from.nextHole(next);
       }
     }
     if (next >= lengthBytes) {

@@ -134,7 +134,7 @@ class DirectorySnapshotIT {
     try (DirectoryWriter writer = DirectoryWriter.begin(target)) {
       writer.config(config(memory));
       writer.state(STATE);
-      writer.memory(mapping(0), memory.regions().get(0).memfd().file(), bytes -> {});
+      writer.memory(mapping(0), source(memory.regions().get(0)), bytes -> {});
     }
     assertEquals(before, digest(target));
     assertEquals(List.of("s"), names(disk));
@@ -220,7 +220,8 @@ class DirectorySnapshotIT {
         channel.truncate(4 << 20);
       }
       try (DirectoryWriter writer = DirectoryWriter.begin(disk.resolve("s"))) {
-        assertThrows(SnapshotException.class, () -> writer.memory(mapping(0), source, done -> {}));
+        MemorySource memory = new FileMemory(source, 0, Guests.LOW_BYTES);
+        assertThrows(SnapshotException.class, () -> writer.memory(mapping(0), memory, done -> {}));
       }
     }
     assertFalse(Files.exists(disk.resolve("s")));
@@ -250,10 +251,14 @@ class DirectorySnapshotIT {
       writer.config(config(guest));
       writer.state(STATE);
       for (GuestRegion region : guest.regions()) {
-        writer.memory(GuestRamMapping.of(region), region.memfd().file(), bytes -> {});
+        writer.memory(GuestRamMapping.of(region), source(region), bytes -> {});
       }
       writer.commit();
     }
+  }
+
+  private static MemorySource source(GuestRegion region) {
+    return new FileMemory(region.memfd().file(), region.fileOffset(), region.sizeBytes());
   }
 
   private GuestRamMapping mapping(int region) {
