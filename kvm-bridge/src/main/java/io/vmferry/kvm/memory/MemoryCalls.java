@@ -55,6 +55,9 @@ final class MemoryCalls {
   static final int O_CLOEXEC = 0x80000;
   static final int O_TMPFILE = 0x410000;
   static final int OWNER_READ_WRITE = 0600;
+  static final int LOCK_SH = 1;
+  static final int LOCK_EX = 2;
+  static final int LOCK_NB = 4;
   // Source: include/uapi/linux/mount.h.
   static final int FSOPEN_CLOEXEC = 1;
   static final int FSMOUNT_CLOEXEC = 1;
@@ -96,6 +99,10 @@ final class MemoryCalls {
   static native long memset(long destination, int value, long lengthBytes);
 
   static native int fsync(int fd);
+
+  static native int syncfs(int fd);
+
+  static native int flock(int fd, int operation);
 
   static native int renameat2(
       int fromDirectory, String from, int toDirectory, String to, int flags);

@@ -56,7 +56,7 @@ public final class SparseFile implements AutoCloseable {
     }
   }
 
-  private static OwnedFd open(Path path, int flags, String what) throws SyscallException {
+  static OwnedFd open(Path path, int flags, String what) throws SyscallException {
     int raw =
         MemoryCalls.openat(
             MemoryCalls.AT_FDCWD,
