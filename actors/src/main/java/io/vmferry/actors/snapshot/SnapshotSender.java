@@ -19,6 +19,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Restores one snapshot: the source of a local migration, whose guest is in files. All memory is
@@ -88,6 +89,8 @@ public final class SnapshotSender implements AutoCloseable {
         work.add(start("fill-memory", files::fill));
         handOver();
         join(work.get(0));
+      } catch (IOException e) {
+        throw cause(files.failure(), e);
       } finally {
         files.stop();
         faults.close();
@@ -95,6 +98,15 @@ public final class SnapshotSender implements AutoCloseable {
         joinQuietly(work);
       }
     }
+  }
+
+  /** A destination that ends because of a page that it did not get is not the reason. */
+  private static IOException cause(@Nullable IOException missing, IOException end) {
+    if (missing == null || missing.equals(end)) {
+      return end;
+    }
+    missing.addSuppressed(end);
+    return missing;
   }
 
   /** Hands over the memory's files, whatever is in them yet, and says what guest they are of. */

@@ -2,11 +2,14 @@ package io.vmferry.daemon.cli;
 
 import io.vmferry.actors.snapshot.SnapshotSender;
 import io.vmferry.daemon.offload.OffloadProgress;
-import io.vmferry.streams.snapshot.DirectoryReader;
+import io.vmferry.daemon.offload.SnapshotPlace;
+import io.vmferry.daemon.offload.StoreAccess;
+import io.vmferry.streams.snapshot.SnapshotReader;
 import io.vmferry.streams.transport.MigrationUrl;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -32,9 +35,8 @@ final class OffloadRestoreCommand implements Callable<Integer> {
   @Option(
       names = "--input-dir",
       paramLabel = "DIR",
-      required = true,
       description = "The snapshot, of this daemon or of Cloud Hypervisor's.")
-  private Path inputDir = Path.of("");
+  private @Nullable Path inputDir;
 
   @Option(names = "--resume", description = "Let the guest run; without it stays paused.")
   private boolean resume;
@@ -45,6 +47,8 @@ final class OffloadRestoreCommand implements Callable<Integer> {
           "Start at once, and bring memory as the guest touches it and in the background.")
   private boolean onDemand;
 
+  @Mixin private SnapshotFlags stored = new SnapshotFlags();
+  @Mixin private StoreKeyOption key = new StoreKeyOption();
   @Mixin private OffloadProgressOption progress = new OffloadProgressOption();
 
   OffloadRestoreCommand(Console console) {
@@ -53,14 +57,14 @@ final class OffloadRestoreCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
+    SnapshotPlace place = stored.place(inputDir, "--input-dir");
     OffloadProgress shown = progress.on(console);
-    try (DirectoryReader snapshot = DirectoryReader.open(inputDir);
-        SnapshotSender sender =
-            new SnapshotSender(snapshot, new MigrationUrl.Unix(socket), resume, shown)) {
-      if (onDemand) {
-        sender.restoreOnDemand();
-      } else {
-        sender.restore();
+    try {
+      SnapshotPlace.Opened<SnapshotReader> source = place.read(new StoreAccess(), key.load());
+      try (SnapshotReader snapshot = source.snapshot()) {
+        send(snapshot, shown);
+      } finally {
+        source.closeStore();
       }
     } catch (IOException | IllegalArgumentException e) {
       throw CommandFailure.of(e);
@@ -69,5 +73,16 @@ final class OffloadRestoreCommand implements Callable<Integer> {
     }
     console.note("The guest is restored" + (resume ? " and runs." : ", and paused."));
     return ExitCodes.OK;
+  }
+
+  private void send(SnapshotReader snapshot, OffloadProgress shown) throws IOException {
+    try (SnapshotSender sender =
+        new SnapshotSender(snapshot, new MigrationUrl.Unix(socket), resume, shown)) {
+      if (onDemand) {
+        sender.restoreOnDemand();
+      } else {
+        sender.restore();
+      }
+    }
   }
 }

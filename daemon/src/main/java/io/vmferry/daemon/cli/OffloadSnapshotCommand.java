@@ -5,14 +5,17 @@ import com.fasterxml.jackson.databind.annotation.JsonNaming;
 import io.vmferry.daemon.offload.OffloadProgress;
 import io.vmferry.daemon.offload.OffloadSnapshot;
 import io.vmferry.daemon.offload.OffloadSocket;
+import io.vmferry.daemon.offload.SnapshotPlace;
+import io.vmferry.daemon.offload.StoreAccess;
 import io.vmferry.daemon.units.Durations;
 import io.vmferry.daemon.units.Sizes;
-import io.vmferry.streams.snapshot.DirectoryWriter;
+import io.vmferry.streams.snapshot.SnapshotWriter;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.Callable;
 import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -21,11 +24,18 @@ import picocli.CommandLine.Option;
 @Command(
     name = "snapshot",
     description = {
-      "Waits for a VMM at a UNIX socket and keeps the guest it sends in a directory.",
-      "The VMM sends it with: ch-remote send-migration destination_url=unix:SOCKET,local=on"
+      "Waits for a VMM at a UNIX socket and keeps the guest it sends, in a directory or in a chunk",
+      "store. The VMM sends it with:",
+      "ch-remote send-migration destination_url=unix:SOCKET,local=on"
     })
 final class OffloadSnapshotCommand implements Callable<Integer> {
   private final Console console;
+
+  /** The formats. */
+  enum Form {
+    dir,
+    chunked
+  }
 
   @Option(
       names = "--socket",
@@ -37,10 +47,19 @@ final class OffloadSnapshotCommand implements Callable<Integer> {
   @Option(
       names = "--output-dir",
       paramLabel = "DIR",
-      required = true,
       description = "Where to. A snapshot that is there is replaced once the new one is whole.")
-  private Path outputDir = Path.of("");
+  private @Nullable Path outputDir;
 
+  @Option(
+      names = "--format",
+      paramLabel = "FORMAT",
+      description =
+          "${COMPLETION-CANDIDATES}. Default: what --output-dir or --store is for, in this order.")
+  private @Nullable Form format;
+
+  @Mixin private SnapshotFlags stored = new SnapshotFlags();
+  @Mixin private ChunkedFlags chunked = new ChunkedFlags();
+  @Mixin private StoreKeyOption key = new StoreKeyOption();
   @Mixin private OffloadProgressOption progress = new OffloadProgressOption();
 
   OffloadSnapshotCommand(Console console) {
@@ -49,52 +68,88 @@ final class OffloadSnapshotCommand implements Callable<Integer> {
 
   /** What is printed with -o json. */
   @JsonNaming(SnakeCaseStrategy.class)
-  record Taken(String outputDir, long storedBytes, long totalMs) {}
+  record Taken(
+      @Nullable String outputDir,
+      @Nullable String store,
+      @Nullable String name,
+      long storedBytes,
+      long totalMs) {
+
+    static Taken of(SnapshotPlace place, long storedBytes, long totalMs) {
+      return place instanceof SnapshotPlace.Stored in
+          ? new Taken(null, in.store(), in.name(), storedBytes, totalMs)
+          : new Taken(place.toString(), null, null, storedBytes, totalMs);
+    }
+  }
 
   @Override
   public Integer call() {
-    try (DirectoryWriter writer = DirectoryWriter.begin(outputDir);
-        OffloadSocket listening = OffloadSocket.open(socket)) {
-      InterruptHook interrupt = InterruptHook.register("clean-up", () -> giveUp(writer, listening));
-      try {
-        report(take(writer, listening));
-        return ExitCodes.OK;
+    SnapshotPlace place = place();
+    try {
+      SnapshotPlace.Opened<SnapshotWriter> target =
+          place.write(new StoreAccess(), chunked.options(key.load()));
+      try (SnapshotWriter writer = target.snapshot();
+          OffloadSocket listening = OffloadSocket.open(socket)) {
+        InterruptHook interrupt =
+            InterruptHook.register("clean-up", () -> giveUp(writer, listening));
+        try {
+          report(place, take(place, writer, listening));
+          return ExitCodes.OK;
+        } finally {
+          interrupt.close();
+        }
       } finally {
-        interrupt.close();
+        target.closeStore();
       }
     } catch (IOException | IllegalArgumentException e) {
       throw CommandFailure.of(e);
     }
   }
 
-  private Taken take(DirectoryWriter writer, OffloadSocket listening) throws IOException {
+  private SnapshotPlace place() {
+    SnapshotPlace place = stored.place(outputDir, "--output-dir");
+    boolean isChunked = place instanceof SnapshotPlace.Stored;
+    if (format != null && (format == Form.chunked) != isChunked) {
+      throw new CommandFailure(
+          ExitCodes.USAGE, "--format dir goes with --output-dir, --format chunked with --store");
+    }
+    if (chunked.any() && !isChunked) {
+      throw new CommandFailure(
+          ExitCodes.USAGE, "--parent and --compression are for a snapshot in a --store");
+    }
+    return place;
+  }
+
+  private Taken take(SnapshotPlace place, SnapshotWriter writer, OffloadSocket listening)
+      throws IOException {
     console.note("Waiting for a VMM at " + socket + " ...");
     long start = System.nanoTime();
     OffloadProgress shown = progress.on(console);
     try {
       long stored = OffloadSnapshot.take(listening, writer, shown);
       long millis = TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - start);
-      return new Taken(outputDir.toString(), stored, millis);
+      return Taken.of(place, stored, millis);
     } finally {
       shown.finish();
     }
   }
 
-  private void report(Taken taken) {
+  private void report(SnapshotPlace place, Taken taken) {
     console.print(
         taken,
         List.of(
             "The snapshot is in "
-                + taken.outputDir()
+                + place
                 + ", "
                 + Sizes.format(taken.storedBytes())
-                + " of memory, after "
+                + (place instanceof SnapshotPlace.Stored ? " new in the store" : " of memory")
+                + ", after "
                 + Durations.formatMillis((double) taken.totalMs())
                 + "."));
   }
 
   /** A snapshot that is in its place already stays there. */
-  private void giveUp(DirectoryWriter writer, OffloadSocket listening) {
+  private void giveUp(SnapshotWriter writer, OffloadSocket listening) {
     writer.close();
     try {
       listening.close();

@@ -102,7 +102,12 @@ final class VmferryCommand implements Runnable {
     CommandLine offload =
         new CommandLine(new OffloadCommand())
             .addSubcommand(new OffloadSnapshotCommand(console))
-            .addSubcommand(new OffloadRestoreCommand(console));
+            .addSubcommand(new OffloadRestoreCommand(console))
+            .addSubcommand(new StoreCommands.ListAll(console))
+            .addSubcommand(new OffloadVerifyCommand(console))
+            .addSubcommand(new OffloadCopyCommand(console))
+            .addSubcommand(new StoreCommands.Remove(console))
+            .addSubcommand(new StoreCommands.Collect(console));
     CommandLine root =
         new CommandLine(new VmferryCommand(console))
             .addSubcommand(new DoctorCommand(console))

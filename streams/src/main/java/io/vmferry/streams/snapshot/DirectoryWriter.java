@@ -1,6 +1,5 @@
 package io.vmferry.streams.snapshot;
 
-import io.vmferry.kvm.Errno;
 import io.vmferry.kvm.SyscallException;
 import io.vmferry.kvm.memory.Exchange;
 import io.vmferry.kvm.memory.SparseFile;
@@ -8,7 +7,6 @@ import io.vmferry.streams.config.GuestRamMapping;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
-import java.nio.file.AccessDeniedException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -73,12 +71,8 @@ public final class DirectoryWriter implements SnapshotWriter {
         lock.close();
         throw e;
       }
-    } catch (AccessDeniedException e) {
-      throw new SnapshotException("There is no permission to write to " + parent + ".", e);
-    } catch (SnapshotException e) {
-      throw e;
     } catch (IOException e) {
-      throw new SnapshotException("The snapshot cannot be written to " + target + ".", e);
+      throw WriteFailures.of(String.valueOf(parent), e);
     }
   }
 
@@ -147,8 +141,6 @@ public final class DirectoryWriter implements SnapshotWriter {
         SparseFile.create(SnapshotFiles.memory(partial, slot.slot()), slot.size())) {
       storedBytes += SparseCopy.copy(source, file::writeAt, 0, progress);
       file.sync();
-    } catch (SnapshotException e) {
-      throw e;
     } catch (IOException e) {
       throw failure(e);
     }
@@ -194,14 +186,7 @@ public final class DirectoryWriter implements SnapshotWriter {
   }
 
   private SnapshotException failure(IOException cause) {
-    boolean full =
-        cause instanceof SyscallException syscall
-            && (syscall.errno() == Errno.ENOSPC || syscall.errno() == Errno.EDQUOT);
-    return new SnapshotException(
-        full
-            ? "There is no room for the snapshot in " + target.getParent() + "."
-            : "The snapshot cannot be written to " + target + ".",
-        cause);
+    return WriteFailures.of(String.valueOf(target.getParent()), cause);
   }
 
   @Override

@@ -19,6 +19,7 @@ import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.LongConsumer;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Memory files for a guest out of a snapshot, one for each slot: filled at once by {@link
@@ -46,6 +47,8 @@ public final class SnapshotMemory implements SharedPages, AutoCloseable {
   private final Queue<ByteBuffer> buffers = new ConcurrentLinkedQueue<>();
   private final AtomicInteger demands = new AtomicInteger();
   private volatile boolean stopped;
+  // Of any load; the guest cannot have all of its memory any more.
+  private volatile @Nullable IOException failure;
 
   private SnapshotMemory(SnapshotReader snapshot, List<GuestRamMapping> slots, GuestMemory memory) {
     this.snapshot = snapshot;
@@ -141,6 +144,11 @@ public final class SnapshotMemory implements SharedPages, AutoCloseable {
     }
   }
 
+  /** Why some page could not be brought; null if every one could up to now. */
+  public @Nullable IOException failure() {
+    return failure;
+  }
+
   /** Ends {@link #fill} after the piece at hand. */
   public void stop() {
     stopped = true;
@@ -151,6 +159,7 @@ public final class SnapshotMemory implements SharedPages, AutoCloseable {
     try {
       read(first, count);
     } catch (IOException e) {
+      failure = e;
       stop(); // Whoever waits for one of these pages must not wait for ever.
       throw e;
     }
@@ -209,7 +218,7 @@ public final class SnapshotMemory implements SharedPages, AutoCloseable {
       }
     }
     if (!present.get(page)) {
-      throw new SnapshotException("The memory is no longer served.");
+      throw new SnapshotException("The memory is no longer served.", failure);
     }
   }
 

@@ -4,7 +4,6 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.vmferry.kvm.memory.GuestMemory;
 import io.vmferry.kvm.memory.GuestRegion;
@@ -20,13 +19,10 @@ import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Random;
-import java.util.Set;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.Stream;
-import org.apache.pekko.util.ByteString;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -34,7 +30,6 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** Snapshots of memory that is in real memory files, on a real disk. */
 class DirectorySnapshotIT {
-  private static final ByteString STATE = ByteString.fromString("{\"vcpus\": [ 1,2 ]}\n");
   private static final long GIB = 1L << 30;
 
   @TempDir private Path disk;
@@ -60,13 +55,14 @@ class DirectorySnapshotIT {
     write(target, memory);
 
     try (DirectoryReader reader = DirectoryReader.open(target)) {
-      assertEquals(config(memory), reader.config().raw());
-      assertEquals(STATE, reader.state());
+      assertEquals(Snapshots.config(memory), reader.config().raw());
+      assertEquals(Snapshots.STATE, reader.state());
       AtomicLong done = new AtomicLong();
       try (SnapshotMemory loaded = SnapshotMemory.create(reader, PageSize.KIB_4)) {
         loaded.loadAll(done::addAndGet);
         assertEquals(MemoryDigest.of(memory), MemoryDigest.of(loaded.memory()));
-        assertTrue(allocated(loaded.memory()) <= allocated(memory) + (16 << 20));
+        assertTrue(
+            Snapshots.allocated(loaded.memory()) <= Snapshots.allocated(memory) + (16 << 20));
       }
       assertEquals(memory.sizeBytes(), done.get());
     }
@@ -90,7 +86,7 @@ class DirectorySnapshotIT {
           SnapshotMemory loaded = SnapshotMemory.create(reader, PageSize.KIB_4)) {
         loaded.loadAll(bytes -> {});
         assertEquals(MemoryDigest.of(sparse), MemoryDigest.of(loaded.memory()));
-        assertTrue(allocated(loaded.memory()) <= 8 << 20);
+        assertTrue(Snapshots.allocated(loaded.memory()) <= 8 << 20);
       }
       long stored = 0;
       for (GuestRegion region : sparse.regions()) {
@@ -120,7 +116,7 @@ class DirectorySnapshotIT {
       memory.write(page.start(), new byte[] {42});
       assertEquals(MemoryDigest.of(memory), MemoryDigest.of(served.memory()));
       // Holes too are pages now: the destination maps them without asking again.
-      assertTrue(allocated(served.memory()) >= served.memory().sizeBytes());
+      assertTrue(Snapshots.allocated(served.memory()) >= served.memory().sizeBytes());
     }
   }
 
@@ -132,9 +128,9 @@ class DirectorySnapshotIT {
     Guests.fillSome(memory, random, 5);
 
     try (DirectoryWriter writer = DirectoryWriter.begin(target)) {
-      writer.config(config(memory));
-      writer.state(STATE);
-      writer.memory(mapping(0), source(memory.regions().get(0)), bytes -> {});
+      writer.config(Snapshots.config(memory));
+      writer.state(Snapshots.STATE);
+      writer.memory(mapping(0), Snapshots.source(memory.regions().get(0)), bytes -> {});
     }
     assertEquals(before, digest(target));
     assertEquals(List.of("s"), names(disk));
@@ -167,23 +163,13 @@ class DirectorySnapshotIT {
 
   @Test
   void aFullDiskLeavesNothing() throws Exception {
-    Path full = Files.createDirectory(disk.resolve("full"));
-    assumeTrue(
-        run("mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", full.toString()) == 0,
-        "this user may not mount a small file system");
-    try {
+    try (SmallDisk full = SmallDisk.mount(disk.resolve("full"), 4)) {
       SnapshotException refused =
-          assertThrows(SnapshotException.class, () -> write(full.resolve("s"), memory));
+          assertThrows(SnapshotException.class, () -> write(full.path().resolve("s"), memory));
 
       assertTrue(refused.getMessage().startsWith("There is no room"), refused::getMessage);
-      assertEquals(List.of(), names(full));
-    } finally {
-      assertEquals(0, run("umount", full.toString()));
+      assertEquals(List.of(), names(full.path()));
     }
-  }
-
-  private static int run(String... command) throws Exception {
-    return new ProcessBuilder(command).redirectErrorStream(true).start().waitFor();
   }
 
   @Test
@@ -248,57 +234,18 @@ class DirectorySnapshotIT {
 
   private void write(Path target, GuestMemory guest) throws IOException {
     try (DirectoryWriter writer = DirectoryWriter.begin(target)) {
-      writer.config(config(guest));
-      writer.state(STATE);
-      for (GuestRegion region : guest.regions()) {
-        writer.memory(GuestRamMapping.of(region), source(region), bytes -> {});
-      }
-      writer.commit();
+      Snapshots.write(writer, guest);
     }
-  }
-
-  private static MemorySource source(GuestRegion region) {
-    return new FileMemory(region.memfd().file(), region.fileOffset(), region.sizeBytes());
   }
 
   private GuestRamMapping mapping(int region) {
     return GuestRamMapping.of(memory.regions().get(region));
   }
 
-  private static ByteString config(GuestMemory guest) {
-    StringBuilder mappings = new StringBuilder();
-    for (GuestRamMapping slot : GuestRamMapping.listOf(guest)) {
-      mappings.append(
-          String.format(
-              "%s{\"slot\": %d, \"gpa\":%d,\"size\":%d,\"zone_id\":\"mem0\",\"virtio_mem\":false,"
-                  + "\"file_offset\":%d}",
-              mappings.isEmpty() ? "" : ",",
-              slot.slot(),
-              slot.gpa(),
-              slot.size(),
-              slot.fileOffset()));
-    }
-    return ByteString.fromString(
-        "{\"vm_config\":{},\"memory_manager_data\":{\"guest_ram_mappings\":[" + mappings + "]}}");
-  }
-
   private static long digest(Path snapshot) throws IOException {
-    try (DirectoryReader reader = DirectoryReader.open(snapshot);
-        SnapshotMemory loaded = SnapshotMemory.create(reader, PageSize.KIB_4)) {
-      loaded.loadAll(bytes -> {});
-      return MemoryDigest.of(loaded.memory());
+    try (DirectoryReader reader = DirectoryReader.open(snapshot)) {
+      return Snapshots.digest(reader);
     }
-  }
-
-  private static long allocated(GuestMemory guest) throws IOException {
-    long sum = 0;
-    Set<Object> seen = new HashSet<>();
-    for (GuestRegion region : guest.regions()) {
-      if (seen.add(region.memfd())) {
-        sum += region.memfd().allocatedBytes();
-      }
-    }
-    return sum;
   }
 
   private static List<String> names(Path directory) throws IOException {
