@@ -112,21 +112,15 @@ class AutoConvergeIT {
       String name, Duration timeout, boolean autoConverge, TestProbe<MigrationEvent> sent) {
     TestProbe<MigrationEvent> received = KIT.createTestProbe(MigrationEvent.class);
     ReceiveOptions receive =
-        new ReceiveOptions("tcp:127.0.0.1:0", MemoryMode.PRECOPY, false, true, null, false);
+        new ReceiveOptions("tcp:127.0.0.1:0", MemoryMode.PRECOPY, false, true, null, false, null);
     String url = destination.receive(receive, received).url();
     SendOptions options =
-        new SendOptions(
-            url,
-            MemoryMode.PRECOPY,
-            1,
-            Duration.ofMillis(300),
-            timeout,
-            TimeoutStrategy.CANCEL,
-            LINK,
-            false,
-            true,
-            Compression.OFF,
-            autoConverge);
+        SendOptions.to(url, MemoryMode.PRECOPY)
+            .timeout(timeout, TimeoutStrategy.CANCEL)
+            .bandwidth(LINK)
+            .compression(Compression.OFF)
+            .autoConverge(autoConverge)
+            .build();
     return source.send(name, options, sent).migrationId();
   }
 }

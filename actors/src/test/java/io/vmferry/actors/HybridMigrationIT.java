@@ -174,24 +174,20 @@ class HybridMigrationIT {
 
   private String receive(MemoryMode mode) {
     return destination
-        .receive(new ReceiveOptions("tcp:127.0.0.1:0", mode, true, true, null, false), received)
+        .receive(
+            new ReceiveOptions("tcp:127.0.0.1:0", mode, true, true, null, false, null), received)
         .url();
   }
 
   private static SendOptions options(
       String url, MemoryMode mode, long bandwidth, boolean extensions) {
-    return new SendOptions(
-        url,
-        mode,
-        1,
-        Duration.ofMillis(300),
-        Duration.ofSeconds(60),
-        TimeoutStrategy.CANCEL,
-        bandwidth,
-        true,
-        extensions,
-        Compression.OFF,
-        true);
+    return SendOptions.to(url, mode)
+        .timeout(Duration.ofSeconds(60), TimeoutStrategy.CANCEL)
+        .bandwidth(bandwidth)
+        .verify(true)
+        .extensions(extensions)
+        .compression(Compression.OFF)
+        .build();
   }
 
   private void awaitSent(long bytes) {

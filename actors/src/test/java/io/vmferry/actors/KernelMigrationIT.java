@@ -15,7 +15,6 @@ import io.vmferry.actors.vm.VmSpec;
 import io.vmferry.kvm.memory.PageSize;
 import io.vmferry.kvm.testing.RequiresKvm;
 import io.vmferry.kvm.testing.RequiresUffd;
-import io.vmferry.streams.compression.Compression;
 import io.vmferry.streams.pages.TimeoutStrategy;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -63,7 +62,9 @@ class KernelMigrationIT {
     TestProbe<MigrationEvent> received = KIT.createTestProbe(MigrationEvent.class);
     String url =
         destination
-            .receive(new ReceiveOptions("tcp:127.0.0.1:0", mode, true, true, null, false), received)
+            .receive(
+                new ReceiveOptions("tcp:127.0.0.1:0", mode, true, true, null, false, null),
+                received)
             .url();
     source.send("chat", options(url, mode), sent);
 
@@ -94,17 +95,9 @@ class KernelMigrationIT {
   }
 
   private static SendOptions options(String url, MemoryMode mode) {
-    return new SendOptions(
-        url,
-        mode,
-        1,
-        Duration.ofMillis(300),
-        Duration.ofSeconds(30),
-        TimeoutStrategy.IGNORE,
-        0,
-        true,
-        true,
-        Compression.AUTO,
-        true);
+    return SendOptions.to(url, mode)
+        .timeout(Duration.ofSeconds(30), TimeoutStrategy.IGNORE)
+        .verify(true)
+        .build();
   }
 }

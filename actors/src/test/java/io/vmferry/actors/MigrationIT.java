@@ -18,7 +18,6 @@ import io.vmferry.actors.vm.VmSpec;
 import io.vmferry.kvm.memory.PageSize;
 import io.vmferry.kvm.testing.RequiresKvm;
 import io.vmferry.kvm.testing.RequiresUffd;
-import io.vmferry.streams.compression.Compression;
 import io.vmferry.streams.pages.TimeoutStrategy;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -123,7 +122,7 @@ class MigrationIT {
     TestProbe<MigrationEvent> sent = KIT.createTestProbe(MigrationEvent.class);
     TestProbe<MigrationEvent> received = KIT.createTestProbe(MigrationEvent.class);
     ReceiveOptions prefaulted =
-        new ReceiveOptions("tcp:127.0.0.1:0", MemoryMode.PRECOPY, true, true, null, true);
+        new ReceiveOptions("tcp:127.0.0.1:0", MemoryMode.PRECOPY, true, true, null, true, null);
 
     String url = destination.receive(prefaulted, received).url();
     source.send("filled", options(url, MemoryMode.PRECOPY, 1), sent);
@@ -174,22 +173,15 @@ class MigrationIT {
     String url =
         mode == MemoryMode.LOCAL ? "unix:" + directory.resolve("m.sock") : "tcp:127.0.0.1:0";
     return destination
-        .receive(new ReceiveOptions(url, mode, true, true, null, false), events)
+        .receive(new ReceiveOptions(url, mode, true, true, null, false, null), events)
         .url();
   }
 
   private static SendOptions options(String url, MemoryMode mode, int connections) {
-    return new SendOptions(
-        url,
-        mode,
-        connections,
-        Duration.ofMillis(300),
-        Duration.ofSeconds(30),
-        TimeoutStrategy.IGNORE,
-        0,
-        true,
-        true,
-        Compression.AUTO,
-        true);
+    return SendOptions.to(url, mode)
+        .connections(connections)
+        .timeout(Duration.ofSeconds(30), TimeoutStrategy.IGNORE)
+        .verify(true)
+        .build();
   }
 }

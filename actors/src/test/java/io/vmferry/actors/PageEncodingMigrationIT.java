@@ -83,23 +83,19 @@ class PageEncodingMigrationIT {
     TestProbe<MigrationEvent> sent = KIT.createTestProbe(MigrationEvent.class);
     TestProbe<MigrationEvent> received = KIT.createTestProbe(MigrationEvent.class);
     ReceiveOptions receive =
-        new ReceiveOptions("tcp:127.0.0.1:0", MemoryMode.PRECOPY, true, true, null, false);
+        new ReceiveOptions("tcp:127.0.0.1:0", MemoryMode.PRECOPY, true, true, null, false, null);
 
     String url = destination.receive(receive, received).url();
     source.send(
         "wiper",
-        new SendOptions(
-            url,
-            MemoryMode.PRECOPY,
-            1,
-            Duration.ofMillis(1),
-            Duration.ofSeconds(30),
-            TimeoutStrategy.IGNORE,
-            2 * MIB,
-            true,
-            extensions,
-            compression,
-            true),
+        SendOptions.to(url, MemoryMode.PRECOPY)
+            .downtime(Duration.ofMillis(1))
+            .timeout(Duration.ofSeconds(30), TimeoutStrategy.IGNORE)
+            .bandwidth(2 * MIB)
+            .verify(true)
+            .extensions(extensions)
+            .compression(compression)
+            .build(),
         sent);
 
     MigrationEvent departure = TestHost.ending(sent);

@@ -3,6 +3,7 @@ package io.vmferry.cluster;
 import com.typesafe.config.Config;
 import java.nio.file.Path;
 import java.time.Duration;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The values under {@code vmferry.cluster}; reference.conf says what each is for.
@@ -10,6 +11,7 @@ import java.time.Duration;
  * @param nodeName this node's name, unique in the cluster
  * @param migrationHost the host other nodes dial for migrations to this node
  * @param migrationBindHost the host the migration listener is bound to
+ * @param tlsDir the directory of TLS files for migrations over TCP; null for no TLS
  * @param runDirectory where the sockets of local migrations are made
  * @param refreshInterval how often the node looks at itself
  * @param publishInterval how often it publishes its status when nothing changed
@@ -28,6 +30,7 @@ public record ClusterSettings(
     String nodeName,
     String migrationHost,
     String migrationBindHost,
+    @Nullable String tlsDir,
     Path runDirectory,
     Duration refreshInterval,
     Duration publishInterval,
@@ -57,6 +60,7 @@ public record ClusterSettings(
         or(own.getString("node-name"), clusterHost + ":" + clusterPort),
         migrationHost,
         or(own.getString("migration-bind-host"), migrationHost),
+        orNull(own.getString("tls-dir")),
         Path.of(own.getString("run-directory")),
         own.getDuration("refresh-interval"),
         own.getDuration("publish-interval"),
@@ -69,6 +73,10 @@ public record ClusterSettings(
         own.getDuration("redeliver-interval"),
         own.getDuration("follow-interval"),
         own.getInt("history"));
+  }
+
+  private static @Nullable String orNull(String value) {
+    return value.isEmpty() ? null : value;
   }
 
   private static String or(String value, String otherwise) {

@@ -59,9 +59,7 @@ final class DestinationPreparing {
             CompletableFuture.supplyAsync(
                 () ->
                     Steps.call(
-                        () ->
-                            Reception.listen(
-                                options.receiverUrl(), events, session.context().getSystem())),
+                        () -> Reception.listen(options, events, session.context().getSystem())),
                 session.blocking()),
             (listening, failure) ->
                 failure == null ? new Listening(listening) : new ListenFailed(failure));

@@ -14,6 +14,8 @@ import org.jspecify.annotations.Nullable;
  * @param vmName the name the guest gets here, or null for the one it brings
  * @param prefault whether to make every page of the guest's memory before any is received: costs
  *     time before the migration and saves it during
+ * @param tlsDir the directory of this host's TLS files, to take a source with TLS only; null for
+ *     none
  */
 public record ReceiveOptions(
     String receiverUrl,
@@ -21,7 +23,8 @@ public record ReceiveOptions(
     boolean verify,
     boolean extensions,
     @Nullable String vmName,
-    boolean prefault) {
+    boolean prefault,
+    @Nullable String tlsDir) {
 
   /**
    * Checks the address.
@@ -33,6 +36,9 @@ public record ReceiveOptions(
     if (mode == MemoryMode.LOCAL && !(url instanceof MigrationUrl.Unix)) {
       throw new IllegalArgumentException(
           "A local migration hands memory over through a UNIX socket; use unix:/path");
+    }
+    if (tlsDir != null && url instanceof MigrationUrl.Unix) {
+      throw new IllegalArgumentException("TLS is for tcp: addresses; leave tls_dir out");
     }
     if (prefault && mode != MemoryMode.PRECOPY && mode != MemoryMode.HYBRID) {
       throw new IllegalArgumentException("Only precopy and hybrid receive into prefaulted memory");

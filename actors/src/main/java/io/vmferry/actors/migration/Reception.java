@@ -7,34 +7,46 @@ import io.vmferry.streams.transfer.MemoryReceiver;
 import io.vmferry.streams.transport.Connection;
 import io.vmferry.streams.transport.Listener;
 import io.vmferry.streams.transport.MigrationUrl;
+import io.vmferry.streams.transport.TlsIdentity;
 import io.vmferry.streams.wire.ConnectionRole;
 import io.vmferry.streams.wire.Extensions;
 import io.vmferry.streams.wire.WireFormat;
 import io.vmferry.streams.wire.WireLimits;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.LongConsumer;
 import org.apache.pekko.actor.typed.ActorSystem;
 import org.apache.pekko.stream.Materializer;
 import org.apache.pekko.stream.javadsl.Sink;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Where one source connects to: the first connection is the main one, every further one says its
  * role.
  *
  * <p>Owns the listener, its thread and the connections; those of postcopy are used by others. A
- * connection that does not say a known role in time is dropped and disturbs nobody. Source:
- * docs/protocol.md#connections.
+ * connection that does not say a known role in time is dropped and disturbs nobody.
+ *
+ * <p>With TLS only who proves itself in time is taken at all, the first of them as the main
+ * connection, and further connections only with the very certificate of that: another host of the
+ * same authority cannot attach itself to the migration. Source: docs/protocol.md#connections, #tls.
  */
 final class Reception implements AutoCloseable {
+  private static final Logger LOG = LoggerFactory.getLogger(Reception.class);
+
   private final Listener listener;
   private final ReceptionEvents events;
   private final Materializer materializer;
+  private final AtomicReference<@Nullable Connection> main = new AtomicReference<>();
   private final List<Connection> connections = new CopyOnWriteArrayList<>();
   private final CompletableFuture<MemoryReceiver> memory = new CompletableFuture<>();
   private volatile boolean closed;
@@ -48,12 +60,19 @@ final class Reception implements AutoCloseable {
   /**
    * Begins to listen; nothing is accepted before {@link #accept}.
    *
-   * @throws IOException with one sentence for the user if the address cannot be used
+   * @throws IOException with one sentence for the user if the address or the TLS files cannot be
+   *     used
    */
-  static Reception listen(String url, ReceptionEvents events, ActorSystem<?> system)
+  static Reception listen(ReceiveOptions options, ReceptionEvents events, ActorSystem<?> system)
       throws IOException {
+    TlsIdentity tls =
+        options.tlsDir() == null
+            ? null
+            : TlsIdentity.load(Path.of(options.tlsDir()), TlsIdentity.Side.SERVER);
     return new Reception(
-        Listener.bind(MigrationUrl.parse(url)), events, Materializer.matFromSystem(system));
+        Listener.bind(MigrationUrl.parse(options.receiverUrl()), tls),
+        events,
+        Materializer.matFromSystem(system));
   }
 
   /** The address, with the port that was bound. */
@@ -82,17 +101,60 @@ final class Reception implements AutoCloseable {
 
   private void acceptAll() {
     try {
-      Connection main = own(listener.accept());
-      events.sourceConnected();
-      InboundCommands.source(main)
-          .runWith(Sink.foreach(this::onInbound), materializer)
-          .whenComplete((done, failure) -> onEnd(failure));
       while (!closed) {
-        classify(listener.accept());
+        welcome(listener.accept());
       }
     } catch (IOException e) {
       fail(e);
     }
+  }
+
+  /** Waits for the peer on a thread of its own: a silent stranger must not hold up the others. */
+  private void welcome(Connection connection) {
+    if (connections.size() > WireLimits.CONNECTIONS) {
+      connection.close();
+      return;
+    }
+    own(connection);
+    if (!connection.mustHandshake() && main.compareAndSet(null, connection)) {
+      serveMain(connection);
+      return;
+    }
+    Thread thread = new Thread(() -> serve(connection), "role-" + connection.describe());
+    thread.setDaemon(true);
+    thread.start();
+  }
+
+  private void serve(Connection connection) {
+    try {
+      connection.handshake(WireLimits.ROLE_TIMEOUT);
+    } catch (IOException e) {
+      LOG.warn("A connection was refused: {}", e.getMessage());
+      drop(connection);
+      return;
+    }
+    if (main.compareAndSet(null, connection)) {
+      serveMain(connection);
+    } else if (isOfMain(connection)) {
+      serveRole(connection);
+    } else {
+      LOG.warn(
+          "{} was refused: its certificate is not the one of the migration's main connection",
+          connection.describe());
+      drop(connection);
+    }
+  }
+
+  private void serveMain(Connection connection) {
+    events.sourceConnected();
+    InboundCommands.source(connection)
+        .runWith(Sink.foreach(this::onInbound), materializer)
+        .whenComplete((done, failure) -> onEnd(failure));
+  }
+
+  private boolean isOfMain(Connection connection) {
+    Connection first = Objects.requireNonNull(main.get());
+    return Objects.equals(first.peerCertificate(), connection.peerCertificate());
   }
 
   private void onInbound(Inbound event) {
@@ -111,19 +173,7 @@ final class Reception implements AutoCloseable {
     }
   }
 
-  /** Waits for the role on a thread of its own: a silent stranger must not hold up the others. */
-  private void classify(Connection connection) {
-    if (connections.size() > WireLimits.CONNECTIONS) {
-      connection.close();
-      return;
-    }
-    own(connection);
-    Thread thread = new Thread(() -> serve(connection), "role-" + connection.describe());
-    thread.setDaemon(true);
-    thread.start();
-  }
-
-  private void serve(Connection connection) {
+  private void serveRole(Connection connection) {
     ConnectionRole role = role(connection);
     if (role == ConnectionRole.PRECOPY_MEMORY) {
       memory
@@ -135,9 +185,13 @@ final class Reception implements AutoCloseable {
     } else if (role == ConnectionRole.PUSH) {
       events.pushConnection(connection);
     } else {
-      connections.remove(connection);
-      connection.close();
+      drop(connection);
     }
+  }
+
+  private void drop(Connection connection) {
+    connections.remove(connection);
+    connection.close();
   }
 
   private static @Nullable ConnectionRole role(Connection connection) {

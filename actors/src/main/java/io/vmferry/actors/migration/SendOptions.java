@@ -4,6 +4,7 @@ import io.vmferry.streams.compression.Compression;
 import io.vmferry.streams.pages.TimeoutStrategy;
 import io.vmferry.streams.transport.MigrationUrl;
 import java.time.Duration;
+import org.jspecify.annotations.Nullable;
 
 /**
  * How a guest is to be sent.
@@ -21,6 +22,8 @@ import java.time.Duration;
  * @param compression how memory is compressed in precopy, where the destination takes that
  * @param autoConverge whether precopy slows the guest down if it dirties memory faster than it is
  *     sent
+ * @param tlsDir the directory of this host's TLS files, for a TCP destination that has TLS; null
+ *     for none
  */
 public record SendOptions(
     String destinationUrl,
@@ -33,7 +36,8 @@ public record SendOptions(
     boolean verify,
     boolean extensions,
     Compression compression,
-    boolean autoConverge) {
+    boolean autoConverge,
+    @Nullable String tlsDir) {
   /** The most memory connections a destination accepts: docs/protocol.md, Connections. */
   public static final int MAX_CONNECTIONS = 128;
 
@@ -61,6 +65,9 @@ public record SendOptions(
       throw new IllegalArgumentException(
           "A local migration hands memory over through a UNIX socket; use unix:/path");
     }
+    if (tlsDir != null && url instanceof MigrationUrl.Unix) {
+      throw new IllegalArgumentException("TLS is for tcp: addresses; leave tls_dir out");
+    }
     if (downtime.isNegative() || downtime.isZero()) {
       throw new IllegalArgumentException("The downtime budget must be above zero");
     }
@@ -74,20 +81,120 @@ public record SendOptions(
 
   /**
    * Options with the defaults: one connection, 300 ms downtime, one hour, cancel, no limit,
-   * extensions, auto-converge.
+   * extensions, auto-converge, no TLS.
    */
-  public static SendOptions to(String destinationUrl, MemoryMode mode) {
-    return new SendOptions(
-        destinationUrl,
-        mode,
-        1,
-        DEFAULT_DOWNTIME,
-        DEFAULT_TIMEOUT,
-        TimeoutStrategy.CANCEL,
-        0,
-        false,
-        true,
-        Compression.AUTO,
-        true);
+  public static Builder to(String destinationUrl, MemoryMode mode) {
+    return new Builder(destinationUrl, mode);
+  }
+
+  /** A builder that begins with these options. */
+  public Builder toBuilder() {
+    return to(destinationUrl, mode)
+        .connections(connections)
+        .downtime(downtime)
+        .timeout(timeout, timeoutStrategy)
+        .bandwidth(bandwidthBytesPerSecond)
+        .verify(verify)
+        .extensions(extensions)
+        .compression(compression)
+        .autoConverge(autoConverge)
+        .tlsDir(tlsDir);
+  }
+
+  /** Collects options; what is not said has its default. */
+  public static final class Builder {
+    private final String destinationUrl;
+    private final MemoryMode mode;
+    private int connections = 1;
+    private Duration downtime = DEFAULT_DOWNTIME;
+    private Duration timeout = DEFAULT_TIMEOUT;
+    private TimeoutStrategy timeoutStrategy = TimeoutStrategy.CANCEL;
+    private long bandwidthBytesPerSecond;
+    private boolean verify;
+    private boolean extensions = true;
+    private Compression compression = Compression.AUTO;
+    private boolean autoConverge = true;
+    private @Nullable String tlsDir;
+
+    private Builder(String destinationUrl, MemoryMode mode) {
+      this.destinationUrl = destinationUrl;
+      this.mode = mode;
+    }
+
+    /** See {@link SendOptions#connections()}. */
+    public Builder connections(int number) {
+      connections = number;
+      return this;
+    }
+
+    /** See {@link SendOptions#downtime()}. */
+    public Builder downtime(Duration budget) {
+      downtime = budget;
+      return this;
+    }
+
+    /** How long rounds may take, and what happens then. */
+    public Builder timeout(Duration limit, TimeoutStrategy strategy) {
+      timeout = limit;
+      timeoutStrategy = strategy;
+      return this;
+    }
+
+    /** See {@link SendOptions#bandwidthBytesPerSecond()}. */
+    public Builder bandwidth(long bytesPerSecond) {
+      bandwidthBytesPerSecond = bytesPerSecond;
+      return this;
+    }
+
+    /** See {@link SendOptions#verify()}. */
+    public Builder verify(boolean wanted) {
+      verify = wanted;
+      return this;
+    }
+
+    /** See {@link SendOptions#extensions()}. */
+    public Builder extensions(boolean offered) {
+      extensions = offered;
+      return this;
+    }
+
+    /** See {@link SendOptions#compression()}. */
+    public Builder compression(Compression wanted) {
+      compression = wanted;
+      return this;
+    }
+
+    /** See {@link SendOptions#autoConverge()}. */
+    public Builder autoConverge(boolean allowed) {
+      autoConverge = allowed;
+      return this;
+    }
+
+    /** See {@link SendOptions#tlsDir()}. */
+    public Builder tlsDir(@Nullable String directory) {
+      tlsDir = directory;
+      return this;
+    }
+
+    /**
+     * The options.
+     *
+     * @throws IllegalArgumentException with one sentence for the user if they do not go together
+     */
+    public SendOptions build() {
+      return new SendOptions(
+          destinationUrl,
+          mode,
+          connections,
+          downtime,
+          timeout,
+          timeoutStrategy,
+          bandwidthBytesPerSecond,
+          verify,
+          extensions,
+          compression,
+          autoConverge,
+          tlsDir);
+    }
   }
 }

@@ -6,6 +6,7 @@ import io.vmferry.streams.transfer.DiscardFrames;
 import io.vmferry.streams.transport.Connection;
 import io.vmferry.streams.transport.Connector;
 import io.vmferry.streams.transport.MigrationUrl;
+import io.vmferry.streams.transport.TlsIdentity;
 import io.vmferry.streams.wire.Command;
 import io.vmferry.streams.wire.ConnectionRole;
 import io.vmferry.streams.wire.Extensions;
@@ -15,10 +16,12 @@ import io.vmferry.streams.wire.Response;
 import io.vmferry.streams.wire.WireFormat;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The source's connections to one destination: the control commands of the main connection, one
@@ -29,21 +32,29 @@ import java.util.concurrent.CopyOnWriteArrayList;
  */
 public final class SourceChannel implements AutoCloseable {
   private final MigrationUrl url;
+  private final @Nullable Path tlsDirectory;
   private final Duration connectTimeout;
   private final Duration answerTimeout;
   private final List<Connection> connections = new CopyOnWriteArrayList<>();
   private volatile Extensions agreed = Extensions.NONE;
+  private volatile @Nullable TlsIdentity tls;
   private volatile boolean closed;
 
   /**
    * Nothing is connected before {@link #start}.
    *
+   * @param tlsDirectory this host's TLS files as a client; null for connections without TLS
    * @param connectTimeout for a connection to be accepted
    * @param answerTimeout how long the destination may take to answer a command, or take no byte of
    *     one
    */
-  public SourceChannel(MigrationUrl url, Duration connectTimeout, Duration answerTimeout) {
+  public SourceChannel(
+      MigrationUrl url,
+      @Nullable Path tlsDirectory,
+      Duration connectTimeout,
+      Duration answerTimeout) {
     this.url = url;
+    this.tlsDirectory = tlsDirectory;
     this.connectTimeout = connectTimeout;
     this.answerTimeout = answerTimeout;
   }
@@ -51,10 +62,14 @@ public final class SourceChannel implements AutoCloseable {
   /**
    * Opens the main connection and agrees on the version and the extensions.
    *
+   * @throws io.vmferry.streams.transport.TransportException with one sentence for the user if the
+   *     TLS files cannot be used, or there is no connection
    * @throws io.vmferry.streams.wire.ProtocolException if the destination takes an extension that
    *     was not offered
    */
   public void start(Extensions offered) throws IOException {
+    Path files = tlsDirectory;
+    tls = files == null ? null : TlsIdentity.load(files, TlsIdentity.Side.CLIENT);
     open();
     agreed = exchange(Request.start(offered)).extensions().takenFrom(offered);
   }
@@ -160,7 +175,7 @@ public final class SourceChannel implements AutoCloseable {
   }
 
   private Connection open() throws IOException {
-    Connection connection = Connector.connect(url, connectTimeout);
+    Connection connection = Connector.connect(url, tls, connectTimeout);
     connections.add(connection);
     if (closed) {
       connection.close();

@@ -23,6 +23,7 @@ import io.vmferry.streams.transport.Connection;
 import io.vmferry.streams.transport.MigrationUrl;
 import io.vmferry.streams.wire.Extension;
 import java.io.IOException;
+import java.nio.file.Path;
 import java.util.Collections;
 import java.util.Iterator;
 import java.util.List;
@@ -82,7 +83,10 @@ final class SourceSession {
     SessionTimeouts timeouts = SessionTimeouts.of(context.getSystem());
     this.channel =
         new SourceChannel(
-            MigrationUrl.parse(options.destinationUrl()), timeouts.connect(), timeouts.answer());
+            MigrationUrl.parse(options.destinationUrl()),
+            options.tlsDir() == null ? null : Path.of(options.tlsDir()),
+            timeouts.connect(),
+            timeouts.answer());
     this.throttle = new Throttle(options.bandwidthBytesPerSecond());
     this.killSwitch = KillSwitches.shared(id);
     this.plan = new RoundPlan(options.downtime(), options.timeout(), options.timeoutStrategy());

@@ -48,7 +48,7 @@ public final class SnapshotSender implements AutoCloseable {
   public SnapshotSender(
       SnapshotReader snapshot, MigrationUrl url, boolean resume, SnapshotProgress progress) {
     this.snapshot = snapshot;
-    this.channel = new SourceChannel(url, CONNECT_TIMEOUT, ANSWER_TIMEOUT);
+    this.channel = new SourceChannel(url, null, CONNECT_TIMEOUT, ANSWER_TIMEOUT);
     this.resume = resume;
     this.progress = progress;
   }

@@ -222,7 +222,7 @@ class SnapshotReceiverIT {
   }
 
   private SourceChannel source() {
-    return new SourceChannel(listener.url(), PATIENCE, PATIENCE);
+    return new SourceChannel(listener.url(), null, PATIENCE, PATIENCE);
   }
 
   private static Memfd memory(long bytes) {

@@ -213,7 +213,8 @@ public final class NodeAgent extends AbstractBehavior<NodeAgent.Command> {
               message.verify(),
               true,
               message.vm(),
-              false);
+              false,
+              message.mode() == MemoryMode.LOCAL ? null : settings.tlsDir());
     } catch (IOException | IllegalArgumentException e) {
       getContext().getLog().error("No address to receive {} at", message.vm(), e);
       message
@@ -234,11 +235,16 @@ public final class NodeAgent extends AbstractBehavior<NodeAgent.Command> {
   }
 
   private Behavior<Command> onStartSend(StartSend message) {
+    SendOptions options = message.options();
+    SendOptions own =
+        options.mode() == MemoryMode.LOCAL
+            ? options
+            : options.toBuilder().tlsDir(settings.tlsDir()).build();
     relay(
         SessionSide.SOURCE,
         message.follower(),
         new MigrationAddress(settings),
-        (events, replies) -> new VmHost.SendVm(message.vm(), message.options(), events, replies));
+        (events, replies) -> new VmHost.SendVm(message.vm(), own, events, replies));
     return this;
   }
 

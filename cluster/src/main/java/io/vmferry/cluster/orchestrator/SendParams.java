@@ -52,17 +52,14 @@ public record SendParams(
    *     together
    */
   SendOptions to(String destinationUrl) {
-    return new SendOptions(
-        destinationUrl,
-        mode,
-        connections,
-        downtime,
-        timeout,
-        timeoutStrategy,
-        bandwidthBytesPerSecond,
-        verify,
-        true,
-        compression,
-        autoConverge);
+    return SendOptions.to(destinationUrl, mode)
+        .connections(connections)
+        .downtime(downtime)
+        .timeout(timeout, timeoutStrategy)
+        .bandwidth(bandwidthBytesPerSecond)
+        .verify(verify)
+        .compression(compression)
+        .autoConverge(autoConverge)
+        .build();
   }
 }

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertNull;
 
 import io.vmferry.actors.VmHost;
 import io.vmferry.actors.migration.MemoryMode;
+import io.vmferry.actors.migration.SendOptions;
 import io.vmferry.actors.vm.FailureCode;
 import io.vmferry.actors.vm.GuestSource;
 import io.vmferry.actors.vm.LifeCycle;
@@ -193,5 +194,26 @@ class NodeAgentTest {
     assertEquals(
         "tcp:ferry.example:4711",
         follower.expectMessageClass(SessionReport.Started.class, PATIENCE).url());
+  }
+
+  @Test
+  void eachSideUsesTheTlsFilesOfItsOwnHost() {
+    TestProbe<SessionReport> follower = KIT.createTestProbe();
+    ActorRef<NodeAgent.Command> agent = agent(SELDOM + ", tls-dir = /etc/vmferry/tls");
+    agent.tell(new NodeAgent.PrepareReceive("vm", MemoryMode.PRECOPY, true, follower.getRef()));
+    hostLists();
+
+    assertEquals(
+        "/etc/vmferry/tls",
+        host.expectMessageClass(VmHost.ReceiveVm.class, PATIENCE).options().tlsDir());
+
+    agent.tell(
+        new NodeAgent.StartSend(
+            "vm",
+            SendOptions.to("tcp:ferry.example:4711", MemoryMode.PRECOPY).build(),
+            follower.getRef()));
+    assertEquals(
+        "/etc/vmferry/tls",
+        host.expectMessageClass(VmHost.SendVm.class, PATIENCE).options().tlsDir());
   }
 }

@@ -70,7 +70,7 @@ class SessionRelayTest {
                     (events, replies) ->
                         new VmHost.SendVm(
                             "vm",
-                            SendOptions.to("tcp:127.0.0.1:1", MemoryMode.PRECOPY),
+                            SendOptions.to("tcp:127.0.0.1:1", MemoryMode.PRECOPY).build(),
                             events,
                             replies))));
     asked = host.expectMessageClass(VmHost.SendVm.class, PATIENCE);

@@ -69,7 +69,7 @@ public final class Samples {
             Instant.class,
             Instant.parse("2026-08-01T10:11:12.123456Z"),
             SendOptions.class,
-            SendOptions.to("tcp:10.0.0.1:4711", MemoryMode.POSTCOPY));
+            SendOptions.to("tcp:10.0.0.1:4711", MemoryMode.POSTCOPY).build());
     if (plain.containsKey(type)) {
       return plain.get(type);
     }

@@ -16,6 +16,7 @@ import org.jspecify.annotations.Nullable;
  * @param extensions whether to take extensions of the protocol; absent for true
  * @param prefault precopy: whether to make every page of the guest's memory before any is received;
  *     absent for no
+ * @param tlsDir the node's directory of TLS files, absolute; absent for a connection without TLS
  */
 @JsonNaming(SnakeCaseStrategy.class)
 public record ReceiveMigrationRequest(
@@ -24,4 +25,5 @@ public record ReceiveMigrationRequest(
     @Nullable String name,
     boolean verify,
     @Nullable Boolean extensions,
-    @Nullable Boolean prefault) {}
+    @Nullable Boolean prefault,
+    @Nullable String tlsDir) {}

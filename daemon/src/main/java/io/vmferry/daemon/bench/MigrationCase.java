@@ -74,17 +74,11 @@ record MigrationCase(
   }
 
   SendMigrationRequest send(String url) {
-    return new SendMigrationRequest(
-        url,
-        mode,
-        connections,
-        downtimeMs,
-        TIMEOUT_S,
-        "ignore",
-        bytesPerSecond,
-        false,
-        null,
-        null,
-        null);
+    return SendMigrationRequest.to(url, mode)
+        .connections(connections)
+        .downtimeMs(downtimeMs)
+        .timeout(TIMEOUT_S, "ignore")
+        .bandwidth(bytesPerSecond)
+        .build();
   }
 }

@@ -156,7 +156,8 @@ final class VmferryRuns {
                     null,
                     false,
                     null,
-                    what.prefault()));
+                    what.prefault(),
+                    null));
     String url = receiving.url();
     if (url == null) {
       throw new BenchFailure("The destination node does not say where it listens");

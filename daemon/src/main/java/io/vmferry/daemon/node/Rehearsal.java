@@ -104,7 +104,8 @@ final class Rehearsal {
     }
     host.tell(
         new VmHost.ReceiveVm(
-            new ReceiveOptions("tcp:127.0.0.1:0", mode(move), false, true, name(move + 1), false),
+            new ReceiveOptions(
+                "tcp:127.0.0.1:0", mode(move), false, true, name(move + 1), false, null),
             arrivals,
             replies));
     return Behaviors.receive(Command.class)
@@ -119,7 +120,7 @@ final class Rehearsal {
   }
 
   private Behavior<Command> send(int move, String url) {
-    SendOptions options = SendOptions.to(url, mode(move));
+    SendOptions options = SendOptions.to(url, mode(move)).build();
     host.tell(new VmHost.SendVm(name(move), options, departures, replies));
     return moving(move, 2);
   }

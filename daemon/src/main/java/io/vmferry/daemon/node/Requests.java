@@ -81,6 +81,10 @@ final class Requests {
     return path;
   }
 
+  private static @Nullable String directory(String field, @Nullable String text) {
+    return text == null ? null : file(field, text).toString();
+  }
+
   /** A quarter of a small guest's memory, and no more than a sweep of seconds in the emulator. */
   private static long defaultWorkingSet(long memoryBytes) {
     return Math.min(DEFAULT_WORKING_SET_BYTES, memoryBytes / 4) / PAGE_BYTES * PAGE_BYTES;
@@ -90,18 +94,21 @@ final class Requests {
     present("destination_url", request.destinationUrl());
     return checked(
         () ->
-            new SendOptions(
-                request.destinationUrl(),
-                constant(MemoryMode.class, "memory_mode", request.memoryMode()),
-                request.connections(),
-                Duration.ofMillis(request.downtimeMs()),
-                Duration.ofSeconds(request.timeoutS()),
-                constant(TimeoutStrategy.class, "timeout_strategy", request.timeoutStrategy()),
-                request.bandwidthBytesPerSecond(),
-                request.verify(),
-                !Boolean.FALSE.equals(request.extensions()),
-                compression(request.compression()),
-                !Boolean.FALSE.equals(request.autoConverge())));
+            SendOptions.to(
+                    request.destinationUrl(),
+                    constant(MemoryMode.class, "memory_mode", request.memoryMode()))
+                .connections(request.connections())
+                .downtime(Duration.ofMillis(request.downtimeMs()))
+                .timeout(
+                    Duration.ofSeconds(request.timeoutS()),
+                    constant(TimeoutStrategy.class, "timeout_strategy", request.timeoutStrategy()))
+                .bandwidth(request.bandwidthBytesPerSecond())
+                .verify(request.verify())
+                .extensions(!Boolean.FALSE.equals(request.extensions()))
+                .compression(compression(request.compression()))
+                .autoConverge(!Boolean.FALSE.equals(request.autoConverge()))
+                .tlsDir(directory("tls_dir", request.tlsDir()))
+                .build());
   }
 
   static ReceiveOptions receive(ReceiveMigrationRequest request) {
@@ -114,7 +121,8 @@ final class Requests {
                 request.verify(),
                 !Boolean.FALSE.equals(request.extensions()),
                 request.name(),
-                Boolean.TRUE.equals(request.prefault())));
+                Boolean.TRUE.equals(request.prefault()),
+                directory("tls_dir", request.tlsDir())));
   }
 
   /** The orchestrator checks the numbers. */

@@ -1,6 +1,8 @@
 package io.vmferry.daemon.options;
 
+import java.nio.file.Path;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /** Checks the URLs of migrations before a node is asked, so that a typing error costs nothing. */
 final class MigrationAddress {
@@ -58,6 +60,23 @@ final class MigrationAddress {
               + mode
               + " exclude each other: with local=on no page is sent");
     }
+  }
+
+  /**
+   * The directory of a node's TLS files, absolute: relative to where the command runs, as the node
+   * is on this host where one is named.
+   */
+  static @Nullable String tlsDirectory(String name, String url, @Nullable String directory) {
+    if (directory == null) {
+      return null;
+    }
+    if (isUnix(url)) {
+      throw new OptionSyntaxException("tls_dir needs " + name + "=tcp:<host>:<port>");
+    }
+    if (directory.isEmpty()) {
+      throw new OptionSyntaxException("tls_dir is empty: write a directory");
+    }
+    return Path.of(directory).toAbsolutePath().normalize().toString();
   }
 
   private static OptionSyntaxException wrong(String name, String url, String detail) {

@@ -15,10 +15,18 @@ public final class ReceiveMigrationOptions {
   public static final String SYNTAX =
       "receiver_url=tcp:<host>:<port>|unix:<path>[,memory_mode=precopy|postcopy|hybrid]"
           + "[,local=on|off][,name=<vm>][,verify=on|off][,extensions=on|off]"
-          + "[,prefault=on|off]";
+          + "[,prefault=on|off][,tls_dir=<path>]";
 
   private static final List<String> NAMES =
-      List.of("receiver_url", "memory_mode", "local", "name", "verify", "extensions", "prefault");
+      List.of(
+          "receiver_url",
+          "memory_mode",
+          "local",
+          "name",
+          "verify",
+          "extensions",
+          "prefault",
+          "tls_dir");
 
   private ReceiveMigrationOptions() {}
 
@@ -51,6 +59,7 @@ public final class ReceiveMigrationOptions {
         options.get("name"),
         options.toggle("verify", false),
         options.toggle("extensions", true),
-        prefault);
+        prefault,
+        MigrationAddress.tlsDirectory("receiver_url", url, options.get("tls_dir")));
   }
 }

@@ -28,7 +28,8 @@ public final class SendMigrationOptions {
       "destination_url=tcp:<host>:<port>|unix:<path>[,memory_mode=precopy|postcopy|hybrid]"
           + "[,local=on|off][,connections=<n>][,downtime_ms=<n>][,timeout_s=<n>]"
           + "[,timeout_strategy=cancel|ignore][,bandwidth=<rate>][,verify=on|off]"
-          + "[,extensions=on|off][,compression=auto|zstd|lz4|off][,auto_converge=on|off]";
+          + "[,extensions=on|off][,compression=auto|zstd|lz4|off][,auto_converge=on|off]"
+          + "[,tls_dir=<path>]";
 
   private static final List<String> NAMES =
       List.of(
@@ -43,8 +44,9 @@ public final class SendMigrationOptions {
           "verify",
           "extensions",
           "compression",
-          "auto_converge");
-  private static final List<String> NOT_HERE = List.of("tls_dir", "preserve_source");
+          "auto_converge",
+          "tls_dir");
+  private static final List<String> NOT_HERE = List.of("preserve_source");
 
   private SendMigrationOptions() {}
 
@@ -67,18 +69,19 @@ public final class SendMigrationOptions {
     boolean local = options.toggle("local", false);
     int connections = (int) options.positive("connections", 1, MAX_CONNECTIONS);
     checkTogether(url, mode, local, connections);
-    return new SendMigrationRequest(
-        url,
-        local ? "local" : mode,
-        connections,
-        options.positive("downtime_ms", DEFAULT_DOWNTIME_MS, Integer.MAX_VALUE),
-        options.positive("timeout_s", DEFAULT_TIMEOUT_S, Integer.MAX_VALUE),
-        options.oneOf("timeout_strategy", "cancel", List.of("cancel", "ignore")),
-        bandwidth(options.get("bandwidth")),
-        options.toggle("verify", false),
-        options.toggle("extensions", true),
-        options.oneOf("compression", "auto", List.of("auto", "zstd", "lz4", "off")),
-        options.toggle("auto_converge", true));
+    return SendMigrationRequest.to(url, local ? "local" : mode)
+        .connections(connections)
+        .downtimeMs(options.positive("downtime_ms", DEFAULT_DOWNTIME_MS, Integer.MAX_VALUE))
+        .timeout(
+            options.positive("timeout_s", DEFAULT_TIMEOUT_S, Integer.MAX_VALUE),
+            options.oneOf("timeout_strategy", "cancel", List.of("cancel", "ignore")))
+        .bandwidth(bandwidth(options.get("bandwidth")))
+        .verify(options.toggle("verify", false))
+        .extensions(options.toggle("extensions", true))
+        .compression(options.oneOf("compression", "auto", List.of("auto", "zstd", "lz4", "off")))
+        .autoConverge(options.toggle("auto_converge", true))
+        .tlsDir(MigrationAddress.tlsDirectory("destination_url", url, options.get("tls_dir")))
+        .build();
   }
 
   private static void checkTogether(String url, String mode, boolean local, int connections) {

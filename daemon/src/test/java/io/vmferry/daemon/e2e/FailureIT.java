@@ -374,8 +374,14 @@ class FailureIT {
 
   /** Without auto-converge, which would slow the guest down until it fits. */
   private static SendMigrationRequest slow(String url, String mode, String strategy) {
-    return new SendMigrationRequest(
-        url, mode, 1, 20, 2, strategy, 8 * MIB, true, null, "off", false);
+    return SendMigrationRequest.to(url, mode)
+        .downtimeMs(20)
+        .timeout(2, strategy)
+        .bandwidth(8 * MIB)
+        .verify(true)
+        .compression("off")
+        .autoConverge(false)
+        .build();
   }
 
   /** The guest goes on here as before; the destination has thrown away what it got. */

@@ -102,18 +102,11 @@ class MigrationMatrixIT {
         nodes.departure(
             nodes.send(
                 "wide",
-                new SendMigrationRequest(
-                    receiving.url(),
-                    "precopy",
-                    connections,
-                    300,
-                    60,
-                    "ignore",
-                    0,
-                    true,
-                    null,
-                    null,
-                    null)));
+                SendMigrationRequest.to(receiving.url(), "precopy")
+                    .connections(connections)
+                    .timeout(60, "ignore")
+                    .verify(true)
+                    .build()));
 
     TwoNodes.assertMoved(departure, nodes.arrival(receiving));
     nodes.assertRunsOn(nodes.destination(), "wide");
@@ -131,18 +124,12 @@ class MigrationMatrixIT {
         nodes.departure(
             nodes.send(
                 "filled",
-                new SendMigrationRequest(
-                    receiving.url(),
-                    "postcopy",
-                    connections,
-                    300,
-                    60,
-                    "ignore",
-                    0,
-                    true,
-                    extensions,
-                    null,
-                    null)));
+                SendMigrationRequest.to(receiving.url(), "postcopy")
+                    .connections(connections)
+                    .timeout(60, "ignore")
+                    .verify(true)
+                    .extensions(extensions)
+                    .build()));
 
     TwoNodes.assertMoved(departure, nodes.arrival(receiving));
     nodes.assertRunsOn(nodes.destination(), "filled");

@@ -195,7 +195,7 @@ class OffloadIT {
             .client()
             .receiveMigration(
                 new ReceiveMigrationRequest(
-                    "unix:" + directory.resolve("back.sock"), mode, null, true, null, null));
+                    "unix:" + directory.resolve("back.sock"), mode, null, true, null, null, null));
     List<String> line =
         new ArrayList<>(
             List.of(

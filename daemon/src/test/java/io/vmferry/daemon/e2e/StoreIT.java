@@ -168,7 +168,7 @@ class StoreIT {
     return nodes
         .source()
         .client()
-        .receiveMigration(new ReceiveMigrationRequest(url, mode, null, true, null, null));
+        .receiveMigration(new ReceiveMigrationRequest(url, mode, null, true, null, null, null));
   }
 
   private static MigrationView ending(MigrationView receiving) throws IOException {

@@ -124,7 +124,7 @@ final class TwoNodes implements AutoCloseable {
   MigrationView receive(String mode, String url) throws IOException {
     return destination
         .client()
-        .receiveMigration(new ReceiveMigrationRequest(url, mode, null, true, null, null));
+        .receiveMigration(new ReceiveMigrationRequest(url, mode, null, true, null, null, null));
   }
 
   MigrationView send(String name, String url, String mode) throws IOException {
@@ -142,8 +142,12 @@ final class TwoNodes implements AutoCloseable {
 
   /** The same with the base protocol only, or with the other extensions that this build knows. */
   static SendMigrationRequest options(String url, String mode, boolean extensions) {
-    return new SendMigrationRequest(
-        url, mode, 1, 300, 60, "ignore", 0, true, extensions, "off", null);
+    return SendMigrationRequest.to(url, mode)
+        .timeout(60, "ignore")
+        .verify(true)
+        .extensions(extensions)
+        .compression("off")
+        .build();
   }
 
   /** The source's ending. */

@@ -149,12 +149,9 @@ class RoutesTest {
     client.resume("a");
     client.deleteVm("a");
     client.console("a");
-    client.sendMigration(
-        "a",
-        new SendMigrationRequest(
-            "tcp:h:1", "precopy", 1, 300, 60, "cancel", 0, false, null, null, null));
+    client.sendMigration("a", SendMigrationRequest.to("tcp:h:1", "precopy").build());
     client.receiveMigration(
-        new ReceiveMigrationRequest("tcp:h:0", "precopy", null, true, null, null));
+        new ReceiveMigrationRequest("tcp:h:0", "precopy", null, true, null, null, null));
     client.migrate(
         new MigrateRequest("a", "b", "precopy", 1, 0, 300, 60, "cancel", false, null, null));
     client.migration("m-1");

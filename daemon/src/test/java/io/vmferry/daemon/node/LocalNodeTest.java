@@ -194,7 +194,8 @@ class LocalNodeTest {
   void aSessionIsOnTheBoardWithWhatItsFirstEventsSaid() {
     CompletionStage<MigrationView> answer =
         node.receiveMigration(
-            new ReceiveMigrationRequest("tcp:127.0.0.1:0", "postcopy", null, true, null, null));
+            new ReceiveMigrationRequest(
+                "tcp:127.0.0.1:0", "postcopy", null, true, null, null, null));
     VmHost.ReceiveVm asked = host.expectMessageClass(VmHost.ReceiveVm.class);
     assertEquals(MemoryMode.POSTCOPY, asked.options().mode());
     assertEquals(sessions.getRef(), asked.follower());
@@ -263,19 +264,14 @@ class LocalNodeTest {
             () -> node.createVm(new CreateVmRequest("a", 0, 64L << 20, "4K", idle())),
             () -> node.createVm(new CreateVmRequest("a", 1, 64L << 20, "3K", idle())),
             () -> node.createVm(new CreateVmRequest(null, 1, 64L << 20, "4K", idle())),
+            () -> node.sendMigration("a", SendMigrationRequest.to("ftp:h:1", "precopy").build()),
             () ->
                 node.sendMigration(
-                    "a",
-                    new SendMigrationRequest(
-                        "ftp:h:1", "precopy", 1, 300, 60, "cancel", 0, false, null, null, null)),
-            () ->
-                node.sendMigration(
-                    "a",
-                    new SendMigrationRequest(
-                        "tcp:h:1", "precopy", 1, 300, 60, "sulk", 0, false, null, null, null)),
+                    "a", SendMigrationRequest.to("tcp:h:1", "precopy").timeout(60, "sulk").build()),
             () ->
                 node.receiveMigration(
-                    new ReceiveMigrationRequest("tcp:h:1", "nocopy", null, false, null, null)))) {
+                    new ReceiveMigrationRequest(
+                        "tcp:h:1", "nocopy", null, false, null, null, null)))) {
       assertEquals(400, assertThrows(ProblemException.class, request::run).status());
     }
     host.expectNoMessage();

@@ -10,7 +10,7 @@ class ReceiveMigrationOptionsTest {
   @Test
   void hasCloudHypervisorsDefaults() {
     assertEquals(
-        new ReceiveMigrationRequest("tcp:0.0.0.0:9000", "precopy", null, false, true, false),
+        new ReceiveMigrationRequest("tcp:0.0.0.0:9000", "precopy", null, false, true, false, null),
         ReceiveMigrationOptions.parse("receiver_url=tcp:0.0.0.0:9000"));
   }
 
@@ -22,10 +22,20 @@ class ReceiveMigrationOptionsTest {
   @Test
   void readsEveryOption() {
     assertEquals(
-        new ReceiveMigrationRequest("unix:/run/m.sock", "local", "copy", true, false, false),
+        new ReceiveMigrationRequest("unix:/run/m.sock", "local", "copy", true, false, false, null),
         ReceiveMigrationOptions.parse(
             "receiver_url=unix:/run/m.sock,local=on,name=copy,verify=on,memory_mode=precopy,"
                 + "extensions=off"));
+  }
+
+  @Test
+  void takesADirectoryOfTlsFilesForTcp() {
+    assertEquals(
+        "/etc/tls",
+        ReceiveMigrationOptions.parse("receiver_url=tcp:h:0,tls_dir=/etc/tls").tlsDir());
+    assertThrows(
+        OptionSyntaxException.class,
+        () -> ReceiveMigrationOptions.parse("receiver_url=unix:/s,tls_dir=/etc/tls"));
   }
 
   @Test

@@ -14,8 +14,11 @@ class SendMigrationOptionsTest {
     SendMigrationRequest request = SendMigrationOptions.parse("destination_url=tcp:host:9000");
 
     assertEquals(
-        new SendMigrationRequest(
-            "tcp:host:9000", "precopy", 1, 300, 3600, "cancel", 0, false, true, "auto", true),
+        SendMigrationRequest.to("tcp:host:9000", "precopy")
+            .extensions(true)
+            .compression("auto")
+            .autoConverge(true)
+            .build(),
         request);
   }
 
@@ -32,21 +35,20 @@ class SendMigrationOptionsTest {
         SendMigrationOptions.parse(
             "destination_url=tcp:10.0.0.2:9000,memory_mode=postcopy,connections=4,downtime_ms=50,"
                 + "timeout_s=60,timeout_strategy=Ignore,bandwidth=10M/s,verify=on,local=off,"
-                + "extensions=off,compression=LZ4,auto_converge=off");
+                + "extensions=off,compression=LZ4,auto_converge=off,tls_dir=/etc/vmferry/tls");
 
     assertEquals(
-        new SendMigrationRequest(
-            "tcp:10.0.0.2:9000",
-            "postcopy",
-            4,
-            50,
-            60,
-            "ignore",
-            10 << 20,
-            true,
-            false,
-            "lz4",
-            false),
+        SendMigrationRequest.to("tcp:10.0.0.2:9000", "postcopy")
+            .connections(4)
+            .downtimeMs(50)
+            .timeout(60, "ignore")
+            .bandwidth(10 << 20)
+            .verify(true)
+            .extensions(false)
+            .compression("lz4")
+            .autoConverge(false)
+            .tlsDir("/etc/vmferry/tls")
+            .build(),
         request);
   }
 
@@ -75,8 +77,8 @@ class SendMigrationOptionsTest {
         "destination_url=udp:host:1         | destination_url=udp:host:1: write tcp:<host>:<port> or unix:<path>",
         "destination_url=unix:              | destination_url=unix:: write tcp:<host>:<port> or unix:<path>",
         "memory_mode=precopy                | destination_url is required, such as destination_url=tcp:host:9000",
-        "destination_url=tcp:h:1,speed=9    | Unknown option 'speed'; the names are destination_url, memory_mode, local, connections, downtime_ms, timeout_s, timeout_strategy, bandwidth, verify, extensions, compression, auto_converge",
-        "destination_url=tcp:h:1,local      | 'local' is not name=value; the names are destination_url, memory_mode, local, connections, downtime_ms, timeout_s, timeout_strategy, bandwidth, verify, extensions, compression, auto_converge",
+        "destination_url=tcp:h:1,speed=9    | Unknown option 'speed'; the names are destination_url, memory_mode, local, connections, downtime_ms, timeout_s, timeout_strategy, bandwidth, verify, extensions, compression, auto_converge, tls_dir",
+        "destination_url=tcp:h:1,local      | 'local' is not name=value; the names are destination_url, memory_mode, local, connections, downtime_ms, timeout_s, timeout_strategy, bandwidth, verify, extensions, compression, auto_converge, tls_dir",
         "destination_url=tcp:h:1,local=yes  | local=yes: write on or off",
         "destination_url=tcp:h:1,local=on   | local=on passes memory between processes of one host: it needs destination_url=unix:<path>",
         "destination_url=unix:/s,connections=2 | connections=2 needs destination_url=tcp:<host>:<port>",
@@ -86,7 +88,8 @@ class SendMigrationOptionsTest {
         "destination_url=tcp:h:1,timeout_strategy=pray | timeout_strategy=pray: write one of cancel, ignore",
         "destination_url=unix:/s,local=on,memory_mode=postcopy | local=on and memory_mode=postcopy exclude each other: with local=on no page is sent",
         "destination_url=tcp:h:1,destination_url=tcp:h:2 | Option 'destination_url' is given twice",
-        "destination_url=tcp:h:1,tls_dir=/x | Cloud Hypervisor's option tls_dir is not supported by vmferry yet; leave it out"
+        "destination_url=unix:/s,tls_dir=/x | tls_dir needs destination_url=tcp:<host>:<port>",
+        "destination_url=unix:/s,preserve_source=on | Cloud Hypervisor's option preserve_source is not supported by vmferry yet; leave it out"
       })
   void saysWhatIsWrong(String options, String message) {
     OptionSyntaxException e =

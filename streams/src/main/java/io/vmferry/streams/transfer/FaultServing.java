@@ -7,6 +7,7 @@ import io.vmferry.streams.pages.DirtyPages;
 import io.vmferry.streams.pages.GuestPages;
 import io.vmferry.streams.pages.PresentBitmap;
 import io.vmferry.streams.transport.Connection;
+import io.vmferry.streams.transport.TruncatedStreamException;
 import io.vmferry.streams.wire.Command;
 import io.vmferry.streams.wire.Extension;
 import io.vmferry.streams.wire.Extensions;
@@ -177,8 +178,18 @@ public final class FaultServing {
   private boolean readMore() throws IOException {
     int before = requests.remaining();
     requests.compact();
-    int read = connection.read(requests);
-    requests.flip();
+    int read;
+    try {
+      read = connection.read(requests);
+    } catch (TruncatedStreamException e) {
+      // Cloud Hypervisor ends TLS without a word: the count says whether that was the end.
+      if (agreed.has(Extension.PUSH) || !served.isComplete()) {
+        throw e;
+      }
+      read = -1;
+    } finally {
+      requests.flip();
+    }
     if (read < 0 && before > 0) {
       throw new EOFException(
           connection.describe() + ": the peer closed the connection inside a request");

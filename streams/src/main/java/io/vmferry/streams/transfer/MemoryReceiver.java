@@ -4,6 +4,7 @@ import io.vmferry.kvm.Gpa;
 import io.vmferry.kvm.memory.GuestMemory;
 import io.vmferry.streams.transport.Connection;
 import io.vmferry.streams.transport.Payloads;
+import io.vmferry.streams.transport.TruncatedStreamException;
 import io.vmferry.streams.wire.Command;
 import io.vmferry.streams.wire.CompressedHeader;
 import io.vmferry.streams.wire.ConnectionRole;
@@ -209,14 +210,22 @@ public final class MemoryReceiver {
   /**
    * Reads one frame header where a frame may begin.
    *
-   * @return null if the peer has closed there
+   * @return null if the peer has closed there; one of version 0 also if it did not say so under
+   *     TLS, which Cloud Hypervisor never does: what it has not sent it knows to be missing
    * @throws ProtocolException if it is no request
    */
   static @Nullable Request readRequest(Connection connection, ByteBuffer header, Extensions agreed)
       throws IOException {
     long offset = connection.bytesRead();
-    if (!connection.readFullyOrEof(header.clear().limit(WireFormat.REQUEST_BYTES))) {
-      return null;
+    try {
+      if (!connection.readFullyOrEof(header.clear().limit(WireFormat.REQUEST_BYTES))) {
+        return null;
+      }
+    } catch (TruncatedStreamException e) {
+      if (agreed.equals(Extensions.NONE) && header.position() == 0) {
+        return null;
+      }
+      throw e;
     }
     try {
       return Request.decode(header.flip(), agreed);

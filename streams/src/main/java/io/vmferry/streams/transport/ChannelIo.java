@@ -10,6 +10,7 @@ import java.nio.channels.GatheringByteChannel;
 import java.time.Duration;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
+import javax.net.ssl.SSLException;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -230,8 +231,14 @@ final class ChannelIo<C extends ByteChannel & GatheringByteChannel> {
           ? new PeerStalledException(reason.getMessage(), e)
           : new TransportException(reason.getMessage(), e);
     }
+    if (e instanceof TruncatedStreamException) {
+      return new TruncatedStreamException(name + ": " + e.getMessage());
+    }
     if (e instanceof EOFException || e instanceof ProtocolException) {
       return e;
+    }
+    if (e instanceof SSLException tls) {
+      return new TransportException(name + ": " + TlsFailures.explain(tls), e);
     }
     if (!open || e instanceof ClosedChannelException) {
       return new TransportException(name + ": closed by this side", e);

@@ -3,7 +3,9 @@ package io.vmferry.streams.transport;
 import io.vmferry.kvm.OwnedFd;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.security.cert.X509Certificate;
 import java.time.Duration;
+import org.jspecify.annotations.Nullable;
 
 /**
  * One migration connection: a byte stream with blocking calls.
@@ -11,10 +13,33 @@ import java.time.Duration;
  * <p>One thread may read while another writes; two threads must not do the same. {@link #close} may
  * come from any thread and ends the calls of the others with an exception. Calls block their
  * thread: use a thread or dispatcher made for that. Direct buffers go to the kernel without a copy
- * and may be views of guest memory, also of missing pages (the access happens inside the system
- * call); heap buffers are copied in small pieces and are for frames only.
+ * and may be views of guest memory; heap buffers are copied in small pieces and are for frames
+ * only. Under TLS it is Java code that touches the buffers: they must not be views of pages that
+ * are missing and watched by userfaultfd, or the JVM stops (docs/decisions/0016-tls.md).
  */
 public interface Connection extends AutoCloseable {
+
+  /**
+   * Proves to each side who the other is, where this connection has TLS; then it must come before
+   * the first byte of an accepted connection. Nothing to do on other connections, and on those that
+   * {@link Connector} made.
+   *
+   * @param timeout how long the peer may take, more than zero; the connection is closed then
+   * @throws TransportException with one sentence for the user if the two do not agree or the peer's
+   *     certificate is not good; the connection is closed then
+   * @throws IOException if the connection fails, or the timeout passes
+   */
+  default void handshake(Duration timeout) throws IOException {}
+
+  /** Whether this was accepted under TLS, so that {@link #handshake} comes first. */
+  default boolean mustHandshake() {
+    return false;
+  }
+
+  /** Whose the peer is by its certificate, null without TLS. After {@link #handshake}. */
+  default @Nullable X509Certificate peerCertificate() {
+    return null;
+  }
 
   /**
    * Fills the rest of the buffer.
@@ -29,6 +54,7 @@ public interface Connection extends AutoCloseable {
    * Fills the rest of the buffer, or reports that the peer has closed where a frame could begin.
    *
    * @return false if the peer closed before the first byte; the buffer is untouched then
+   * @throws TruncatedStreamException if a TLS peer does not say that this was its end
    * @throws java.io.EOFException if the peer closes after some of the bytes
    * @throws PeerStalledException if the read timeout passes; the connection is closed then
    * @throws IOException if the connection fails or is closed by this side

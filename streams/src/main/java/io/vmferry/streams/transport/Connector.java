@@ -12,24 +12,44 @@ import java.net.SocketTimeoutException;
 import java.nio.channels.ClosedByInterruptException;
 import java.nio.channels.SocketChannel;
 import java.time.Duration;
+import javax.net.ssl.SSLEngine;
+import org.jspecify.annotations.Nullable;
 
 /** Opens connections to a {@link MigrationUrl}. */
 public final class Connector {
   private Connector() {}
 
   /**
-   * Connects, trying every address of the host within the timeout. An interrupt ends it.
+   * Connects without TLS.
    *
-   * @param timeout for all addresses together, more than zero
-   * @throws TransportException with one sentence for the user: the host is unknown, nobody listens,
-   *     no answer in time
+   * @throws IOException as {@link #connect(MigrationUrl, TlsIdentity, Duration)}
    */
   public static Connection connect(MigrationUrl url, Duration timeout) throws IOException {
+    return connect(url, null, timeout);
+  }
+
+  /**
+   * Connects, trying every address of the host within the timeout. An interrupt ends it.
+   *
+   * @param tls this host as a client, to prove itself and check the peer; null for no TLS
+   * @param timeout for all addresses together, and again for TLS's handshake, more than zero
+   * @throws TransportException with one sentence for the user: the host is unknown, nobody listens,
+   *     no answer in time, the certificates do not fit; or TLS was wanted on a UNIX socket
+   * @throws PeerStalledException if the handshake was not answered in time
+   */
+  public static Connection connect(MigrationUrl url, @Nullable TlsIdentity tls, Duration timeout)
+      throws IOException {
     if (timeout.isZero() || timeout.isNegative()) {
       throw new IllegalArgumentException("connect timeout " + timeout + " is not positive");
     }
     if (url instanceof MigrationUrl.Tcp tcp) {
-      return tcp(tcp, timeout);
+      SSLEngine engine = tls == null ? null : tls.engine(tcp.host(), tcp.port());
+      Connection connection = TcpConnection.of(tcp(tcp, timeout), engine);
+      connection.handshake(timeout);
+      return connection;
+    }
+    if (tls != null) {
+      throw new TransportException("TLS is for TCP only, not for " + url, null);
     }
     return local((MigrationUrl.Unix) url);
   }
@@ -50,7 +70,7 @@ public final class Connector {
     }
   }
 
-  private static Connection tcp(MigrationUrl.Tcp url, Duration timeout) throws IOException {
+  private static SocketChannel tcp(MigrationUrl.Tcp url, Duration timeout) throws IOException {
     if (url.port() == 0) {
       throw new PeerUnreachableException(
           "Cannot connect to " + url + ": port 0 is for listening only", null);
@@ -64,7 +84,7 @@ public final class Connector {
       // all.
       long shareMillis = Math.max(1, leftMillis / (hosts.length - i));
       try {
-        return TcpConnection.of(open(new InetSocketAddress(hosts[i], url.port()), shareMillis));
+        return open(new InetSocketAddress(hosts[i], url.port()), shareMillis);
       } catch (ClosedByInterruptException e) {
         throw new TransportException("Connecting to " + url + " was interrupted", e);
       } catch (IOException e) {

@@ -7,11 +7,15 @@ import java.net.SocketAddress;
 import java.net.StandardSocketOptions;
 import java.nio.ByteBuffer;
 import java.nio.channels.SocketChannel;
+import java.security.cert.X509Certificate;
 import java.time.Duration;
+import javax.net.ssl.SSLEngine;
+import javax.net.ssl.SSLPeerUnverifiedException;
 import jdk.net.ExtendedSocketOptions;
+import org.jspecify.annotations.Nullable;
 
 /**
- * A connection over TCP: a blocking NIO channel.
+ * A connection over TCP, plain or with TLS: a blocking NIO channel.
  *
  * <p>Keepalive finds a dead peer while nothing is under way: probes after 60 s, every 15 s, lost
  * after four. While bytes are unacknowledged the kernel sends no probes and would retry for some 15
@@ -25,19 +29,23 @@ public final class TcpConnection implements Connection {
   private static final int KEEPALIVE_PROBES = 4;
 
   private final SocketChannel channel;
-  private final ChannelIo<SocketChannel> io;
+  private final @Nullable TlsChannel tls;
+  private final ChannelIo<?> io;
 
-  private TcpConnection(SocketChannel channel, String name) {
+  private TcpConnection(SocketChannel channel, @Nullable SSLEngine engine, String ends) {
     this.channel = channel;
-    this.io = ChannelIo.over(channel, name);
+    this.tls = engine == null ? null : new TlsChannel(channel, engine);
+    this.io =
+        tls == null ? ChannelIo.over(channel, "tcp " + ends) : ChannelIo.over(tls, "tls " + ends);
   }
 
   /**
    * Takes a connected, blocking channel over; closes it if that fails.
    *
+   * @param engine for TLS, or null for none; {@link #handshake} comes first then
    * @throws IOException if the socket is broken already
    */
-  static TcpConnection of(SocketChannel channel) throws IOException {
+  static TcpConnection of(SocketChannel channel, @Nullable SSLEngine engine) throws IOException {
     try {
       channel.setOption(StandardSocketOptions.SO_KEEPALIVE, true);
       channel.setOption(ExtendedSocketOptions.TCP_KEEPIDLE, KEEPALIVE_IDLE_SECONDS);
@@ -45,7 +53,8 @@ public final class TcpConnection implements Connection {
       channel.setOption(ExtendedSocketOptions.TCP_KEEPCOUNT, KEEPALIVE_PROBES);
       return new TcpConnection(
           channel,
-          "tcp " + text(channel.getLocalAddress()) + " to " + text(channel.getRemoteAddress()));
+          engine,
+          text(channel.getLocalAddress()) + " to " + text(channel.getRemoteAddress()));
     } catch (IOException | RuntimeException e) {
       channel.close();
       throw e;
@@ -58,6 +67,42 @@ public final class TcpConnection implements Connection {
     }
     String host = inet.getAddress().getHostAddress();
     return (host.contains(":") ? "[" + host + "]" : host) + ":" + inet.getPort();
+  }
+
+  @Override
+  public void handshake(Duration timeout) throws IOException {
+    TlsChannel secured = tls;
+    if (secured == null) {
+      return;
+    }
+    io.setReadTimeout(timeout);
+    try {
+      io.reading(
+          () -> {
+            secured.handshake();
+            return secured;
+          });
+    } catch (IOException e) {
+      close();
+      throw e;
+    }
+    io.setReadTimeout(Duration.ZERO);
+  }
+
+  @Override
+  public boolean mustHandshake() {
+    return tls != null;
+  }
+
+  @Override
+  public @Nullable X509Certificate peerCertificate() {
+    try {
+      return tls == null
+          ? null
+          : (X509Certificate) tls.engine().getSession().getPeerCertificates()[0];
+    } catch (SSLPeerUnverifiedException e) {
+      throw new IllegalStateException("no handshake yet", e);
+    }
   }
 
   @Override

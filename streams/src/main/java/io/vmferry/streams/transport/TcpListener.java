@@ -8,6 +8,7 @@ import java.net.SocketException;
 import java.nio.channels.ClosedChannelException;
 import java.nio.channels.ServerSocketChannel;
 import java.nio.channels.SocketChannel;
+import org.jspecify.annotations.Nullable;
 
 /** A listener on a TCP port. */
 final class TcpListener implements Listener {
@@ -16,19 +17,21 @@ final class TcpListener implements Listener {
 
   private final ServerSocketChannel channel;
   private final MigrationUrl url;
+  private final @Nullable TlsIdentity tls;
 
-  private TcpListener(ServerSocketChannel channel, MigrationUrl url) {
+  private TcpListener(ServerSocketChannel channel, MigrationUrl url, @Nullable TlsIdentity tls) {
     this.channel = channel;
     this.url = url;
+    this.tls = tls;
   }
 
-  static TcpListener bind(MigrationUrl.Tcp url) throws IOException {
+  static TcpListener bind(MigrationUrl.Tcp url, @Nullable TlsIdentity tls) throws IOException {
     InetAddress host = Hosts.resolve(url)[0];
     ServerSocketChannel channel = ServerSocketChannel.open();
     try {
       channel.bind(new InetSocketAddress(host, url.port()), BACKLOG);
       InetSocketAddress actual = (InetSocketAddress) channel.getLocalAddress();
-      return new TcpListener(channel, new MigrationUrl.Tcp(url.host(), actual.getPort()));
+      return new TcpListener(channel, new MigrationUrl.Tcp(url.host(), actual.getPort()), tls);
     } catch (SocketException e) {
       channel.close();
       throw new TransportException("Cannot listen on " + url + ": " + reason(e), e);
@@ -60,7 +63,7 @@ final class TcpListener implements Listener {
     } catch (ClosedChannelException e) {
       throw new TransportException("The listener on " + url + " was closed", e);
     }
-    return TcpConnection.of(accepted);
+    return TcpConnection.of(accepted, tls == null ? null : tls.engine());
   }
 
   @Override

@@ -187,34 +187,51 @@ public final class TlsIdentity {
     return side;
   }
 
-  /** Keys and trust for a library that makes its own engines; {@link #engine} is stricter. */
+  /** Keys and trust, for what makes its own engines. */
   public SSLContext context() {
     return context;
   }
 
+  /** An engine for one connection that was accepted: the peer must show a certificate. */
+  SSLEngine engine() {
+    requireSide(Side.SERVER);
+    SSLEngine engine = context.createSSLEngine();
+    engine.setUseClientMode(false);
+    SSLParameters parameters = parameters(engine);
+    parameters.setNeedClientAuth(true);
+    engine.setSSLParameters(parameters);
+    return engine;
+  }
+
   /**
-   * An engine for one connection of this side: the peer must show a certificate of the authority,
-   * and a server's must be for the host.
+   * An engine for one connection to a server, whose certificate must be for the host.
    *
-   * @param host what the user called the peer, a name or an address; not used on the server's side
-   * @param port the peer's port
+   * @param host what the user called it, a name or an address
    */
-  public SSLEngine engine(String host, int port) {
+  SSLEngine engine(String host, int port) {
+    requireSide(Side.CLIENT);
     SSLEngine engine = context.createSSLEngine(host, port);
+    engine.setUseClientMode(true);
+    SSLParameters parameters = parameters(engine);
+    // RFC 2818, 3.1: the names in the certificate against the one the user gave.
+    parameters.setEndpointIdentificationAlgorithm("HTTPS");
+    engine.setSSLParameters(parameters);
+    return engine;
+  }
+
+  private static SSLParameters parameters(SSLEngine engine) {
     SSLParameters parameters = engine.getSSLParameters();
     parameters.setProtocols(PROTOCOLS);
     parameters.setCipherSuites(
         Stream.of(engine.getSupportedCipherSuites())
             .filter(CIPHERS.asMatchPredicate())
             .toArray(String[]::new));
-    if (side == Side.SERVER) {
-      parameters.setNeedClientAuth(true);
-    } else {
-      // RFC 2818, 3.1: the names in the certificate against the one the user gave.
-      parameters.setEndpointIdentificationAlgorithm("HTTPS");
+    return parameters;
+  }
+
+  private void requireSide(Side wanted) {
+    if (side != wanted) {
+      throw new IllegalStateException("this identity is for the side " + side);
     }
-    engine.setUseClientMode(side == Side.CLIENT);
-    engine.setSSLParameters(parameters);
-    return engine;
   }
 }

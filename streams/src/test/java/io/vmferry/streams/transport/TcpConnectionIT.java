@@ -271,7 +271,7 @@ class TcpConnectionIT {
     try (ServerSocketChannel server = ServerSocketChannel.open()) {
       server.bind(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0));
       SocketChannel channel = SocketChannel.open(server.getLocalAddress());
-      try (TcpConnection connection = TcpConnection.of(channel)) {
+      try (TcpConnection connection = TcpConnection.of(channel, null)) {
         assertTrue(channel.getOption(StandardSocketOptions.SO_KEEPALIVE));
         assertEquals(60, channel.getOption(ExtendedSocketOptions.TCP_KEEPIDLE));
         assertEquals(15, channel.getOption(ExtendedSocketOptions.TCP_KEEPINTERVAL));
