@@ -4,7 +4,6 @@ import com.fasterxml.jackson.databind.PropertyNamingStrategies.SnakeCaseStrategy
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
 import io.vmferry.daemon.offload.OffloadProgress;
 import io.vmferry.daemon.offload.SnapshotPlace;
-import io.vmferry.daemon.offload.StoreAccess;
 import io.vmferry.daemon.units.Sizes;
 import io.vmferry.streams.snapshot.SnapshotCopy;
 import io.vmferry.streams.snapshot.SnapshotException;
@@ -52,6 +51,7 @@ final class OffloadCopyCommand implements Callable<Integer> {
   private @Nullable Path toKey;
 
   @Mixin private ChunkedFlags chunked = new ChunkedFlags();
+  @Mixin private StoreAccessOption access = new StoreAccessOption();
   @Mixin private OffloadProgressOption progress = new OffloadProgressOption();
 
   OffloadCopyCommand(Console console) {
@@ -67,7 +67,7 @@ final class OffloadCopyCommand implements Callable<Integer> {
     try {
       SnapshotPlace source = SnapshotPlace.parse(from);
       SnapshotPlace target = SnapshotPlace.parse(to);
-      SnapshotPlace.Opened<SnapshotReader> opened = source.read(new StoreAccess(), load(fromKey));
+      SnapshotPlace.Opened<SnapshotReader> opened = source.read(access.access(), load(fromKey));
       try (SnapshotReader reader = opened.snapshot()) {
         copy(reader, target);
       } finally {
@@ -85,7 +85,7 @@ final class OffloadCopyCommand implements Callable<Integer> {
 
   private void copy(SnapshotReader reader, SnapshotPlace target) throws IOException {
     ChunkedWriter.Options options = chunked.options(load(toKey));
-    SnapshotPlace.Opened<SnapshotWriter> opened = target.write(new StoreAccess(), options);
+    SnapshotPlace.Opened<SnapshotWriter> opened = target.write(access.access(), options);
     OffloadProgress shown = progress.on(console);
     try (SnapshotWriter writer = opened.snapshot()) {
       InterruptHook interrupt = InterruptHook.register("clean-up", writer::close);

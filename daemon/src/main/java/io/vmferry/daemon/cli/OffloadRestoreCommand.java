@@ -3,7 +3,6 @@ package io.vmferry.daemon.cli;
 import io.vmferry.actors.snapshot.SnapshotSender;
 import io.vmferry.daemon.offload.OffloadProgress;
 import io.vmferry.daemon.offload.SnapshotPlace;
-import io.vmferry.daemon.offload.StoreAccess;
 import io.vmferry.streams.snapshot.SnapshotReader;
 import io.vmferry.streams.transport.MigrationUrl;
 import java.io.IOException;
@@ -49,6 +48,7 @@ final class OffloadRestoreCommand implements Callable<Integer> {
 
   @Mixin private SnapshotFlags stored = new SnapshotFlags();
   @Mixin private StoreKeyOption key = new StoreKeyOption();
+  @Mixin private StoreAccessOption access = new StoreAccessOption();
   @Mixin private OffloadProgressOption progress = new OffloadProgressOption();
 
   OffloadRestoreCommand(Console console) {
@@ -60,7 +60,7 @@ final class OffloadRestoreCommand implements Callable<Integer> {
     SnapshotPlace place = stored.place(inputDir, "--input-dir");
     OffloadProgress shown = progress.on(console);
     try {
-      SnapshotPlace.Opened<SnapshotReader> source = place.read(new StoreAccess(), key.load());
+      SnapshotPlace.Opened<SnapshotReader> source = place.read(access.access(), key.load());
       try (SnapshotReader snapshot = source.snapshot()) {
         send(snapshot, shown);
       } finally {

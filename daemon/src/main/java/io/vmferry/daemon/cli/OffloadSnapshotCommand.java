@@ -6,7 +6,6 @@ import io.vmferry.daemon.offload.OffloadProgress;
 import io.vmferry.daemon.offload.OffloadSnapshot;
 import io.vmferry.daemon.offload.OffloadSocket;
 import io.vmferry.daemon.offload.SnapshotPlace;
-import io.vmferry.daemon.offload.StoreAccess;
 import io.vmferry.daemon.units.Durations;
 import io.vmferry.daemon.units.Sizes;
 import io.vmferry.streams.snapshot.SnapshotWriter;
@@ -60,6 +59,7 @@ final class OffloadSnapshotCommand implements Callable<Integer> {
   @Mixin private SnapshotFlags stored = new SnapshotFlags();
   @Mixin private ChunkedFlags chunked = new ChunkedFlags();
   @Mixin private StoreKeyOption key = new StoreKeyOption();
+  @Mixin private StoreAccessOption access = new StoreAccessOption();
   @Mixin private OffloadProgressOption progress = new OffloadProgressOption();
 
   OffloadSnapshotCommand(Console console) {
@@ -87,7 +87,7 @@ final class OffloadSnapshotCommand implements Callable<Integer> {
     SnapshotPlace place = place();
     try {
       SnapshotPlace.Opened<SnapshotWriter> target =
-          place.write(new StoreAccess(), chunked.options(key.load()));
+          place.write(access.access(), chunked.options(key.load()));
       try (SnapshotWriter writer = target.snapshot();
           OffloadSocket listening = OffloadSocket.open(socket)) {
         InterruptHook interrupt =

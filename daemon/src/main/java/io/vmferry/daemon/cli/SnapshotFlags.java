@@ -10,7 +10,7 @@ final class SnapshotFlags {
   @Option(
       names = "--store",
       paramLabel = "STORE",
-      description = "The chunk store that the snapshot is in: its directory.")
+      description = "The chunk store that the snapshot is in: its directory, or tcp:HOST:PORT.")
   private @Nullable String store;
 
   @Option(names = "--name", paramLabel = "NAME", description = "Its name in the store.")

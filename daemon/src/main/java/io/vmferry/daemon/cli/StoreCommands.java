@@ -82,7 +82,7 @@ final class StoreCommands {
             table.row(name, "damaged", "-", "-", "-", "-", "-");
           }
         }
-      } catch (IOException e) {
+      } catch (IOException | IllegalArgumentException e) {
         throw CommandFailure.of(e);
       }
       console.print(new Rows(rows), rows.isEmpty() ? List.of("No snapshots.") : table.lines());
@@ -163,7 +163,7 @@ final class StoreCommands {
       ChunkStore.Garbage garbage;
       try (ChunkStore open = store.open()) {
         garbage = open.collect(dryRun);
-      } catch (IOException e) {
+      } catch (IOException | IllegalArgumentException e) {
         throw CommandFailure.of(e);
       }
       console.print(

@@ -1,8 +1,8 @@
 package io.vmferry.daemon.cli;
 
-import io.vmferry.daemon.offload.StoreAccess;
-import io.vmferry.streams.snapshot.SnapshotException;
 import io.vmferry.streams.snapshot.store.ChunkStore;
+import java.io.IOException;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** The store that a command is about. */
@@ -11,10 +11,12 @@ final class StoreOption {
       names = "--store",
       paramLabel = "STORE",
       required = true,
-      description = "The chunk store: its directory.")
+      description = "The chunk store: its directory, or tcp:HOST:PORT.")
   private String store = "";
 
-  ChunkStore open() throws SnapshotException {
-    return new StoreAccess().open(store);
+  @Mixin private StoreAccessOption access = new StoreAccessOption();
+
+  ChunkStore open() throws IOException {
+    return access.access().open(store);
   }
 }

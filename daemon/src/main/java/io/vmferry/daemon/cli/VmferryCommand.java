@@ -107,7 +107,8 @@ final class VmferryCommand implements Runnable {
             .addSubcommand(new OffloadVerifyCommand(console))
             .addSubcommand(new OffloadCopyCommand(console))
             .addSubcommand(new StoreCommands.Remove(console))
-            .addSubcommand(new StoreCommands.Collect(console));
+            .addSubcommand(new StoreCommands.Collect(console))
+            .addSubcommand(new OffloadServeStoreCommand(console));
     CommandLine root =
         new CommandLine(new VmferryCommand(console))
             .addSubcommand(new DoctorCommand(console))

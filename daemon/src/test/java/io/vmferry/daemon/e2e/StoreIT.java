@@ -10,6 +10,7 @@ import io.vmferry.daemon.api.ReceiveMigrationRequest;
 import io.vmferry.daemon.testing.CommandRun;
 import io.vmferry.kvm.testing.RequiresKvm;
 import io.vmferry.kvm.testing.RequiresUffd;
+import io.vmferry.streams.testing.TestAuthority;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -61,11 +62,11 @@ class StoreIT {
   void aBusyGuestGoesOnOutOfAnEncryptedStoreAndIntoItAgain() throws Exception {
     nodes.boot(GUEST, 2);
 
-    snapshot("one", "--key-file", key);
+    snapshot(store, "one", "--key-file", key);
     nodes.assertAbsent(nodes.source(), GUEST);
     restore(List.of("--store", store, "--name", "one", "--key-file", key), "local");
     nodes.assertRunsOn(nodes.source(), GUEST);
-    snapshot("two", "--key-file", key, "--parent", "one");
+    snapshot(store, "two", "--key-file", key, "--parent", "one");
     restore(
         List.of("--store", store, "--name", "two", "--key-file", key, "--ondemand"), "postcopy");
     nodes.assertRunsOn(nodes.source(), GUEST);
@@ -93,7 +94,7 @@ class StoreIT {
   @Test
   void aGuestIsNotRunOnMemoryThatWasChanged() throws Exception {
     nodes.boot(GUEST, 1);
-    snapshot("bad", "--compression", "none");
+    snapshot(store, "bad", "--compression", "none");
     List<Path> chunks = chunks();
     for (Path chunk : chunks) {
       byte[] bytes = Files.readAllBytes(chunk);
@@ -125,6 +126,42 @@ class StoreIT {
   }
 
   @Test
+  void aGuestGoesToAStoreOnAnotherHostAndComesBackOnDemand() throws Exception {
+    Path tls = new TestAuthority("ours").fill(Files.createDirectory(directory.resolve("tls")));
+    Path kept = directory.resolve("kept");
+    try (CommandRun server =
+        CommandRun.start(
+            directory,
+            "offload",
+            "serve-store",
+            "--store",
+            kept.toString(),
+            "--listen",
+            "127.0.0.1:0",
+            "--tls-dir",
+            tls.toString())) {
+      server.until(() -> server.out().contains("is served at"));
+      String url = server.out().substring(server.out().indexOf("tcp:")).strip();
+      nodes.boot(GUEST, 2);
+
+      snapshot(url, "far", "--key-file", key, "--tls-dir", tls.toString());
+      nodes.assertAbsent(nodes.source(), GUEST);
+      List<String> from = List.of("--store", url, "--name", "far", "--key-file", key);
+      List<String> onDemand = new ArrayList<>(from);
+      onDemand.addAll(List.of("--tls-dir", tls.toString(), "--ondemand"));
+      restore(onDemand, "postcopy");
+
+      nodes.assertRunsOn(nodes.source(), GUEST);
+      assertSays(2, "--tls-dir", restoreLine(from));
+      server.signal("TERM");
+      assertEquals(143, server.await());
+    }
+    assertSays(0, "far", "offload", "list", "--store", kept.toString());
+    assertSays(
+        0, "as they were", "offload", "verify", "--store", kept.toString(), "--key-file", key);
+  }
+
+  @Test
   void saysWhatIsWrongWithACommandLine() throws Exception {
     String socket = directory.resolve("s.sock").toString();
     assertSays(2, "--output-dir, or --store", "offload", "snapshot", "--socket", socket);
@@ -142,7 +179,7 @@ class StoreIT {
     }
   }
 
-  private static void snapshot(String name, String... options) throws Exception {
+  private static void snapshot(String store, String name, String... options) throws Exception {
     Path socket = directory.resolve("take.sock");
     List<String> line =
         new ArrayList<>(List.of("offload", "snapshot", "--socket", socket.toString()));

@@ -193,7 +193,7 @@ public final class TlsIdentity {
   }
 
   /** An engine for one connection that was accepted: the peer must show a certificate. */
-  SSLEngine engine() {
+  public SSLEngine engine() {
     requireSide(Side.SERVER);
     SSLEngine engine = context.createSSLEngine();
     engine.setUseClientMode(false);
@@ -208,7 +208,7 @@ public final class TlsIdentity {
    *
    * @param host what the user called it, a name or an address
    */
-  SSLEngine engine(String host, int port) {
+  public SSLEngine engine(String host, int port) {
     requireSide(Side.CLIENT);
     SSLEngine engine = context.createSSLEngine(host, port);
     engine.setUseClientMode(true);

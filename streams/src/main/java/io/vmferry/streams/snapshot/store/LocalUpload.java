@@ -30,6 +30,8 @@ final class LocalUpload implements StoreUpload {
   private final AdvisoryLock lock;
   private final FileSystemSync fileSystem;
   private volatile boolean ended;
+  // A chunk is there in part, which whoever brings it again takes for the whole.
+  private volatile boolean damaged;
 
   private LocalUpload(
       StoreFiles files, String name, Path staging, AdvisoryLock lock, FileSystemSync fileSystem) {
@@ -73,6 +75,7 @@ final class LocalUpload implements StoreUpload {
       if (e.errno() == Errno.EEXIST) {
         return 0;
       }
+      damaged = true;
       throw failure(e);
     }
   }
@@ -80,6 +83,9 @@ final class LocalUpload implements StoreUpload {
   private void requireOpen() throws SnapshotException {
     if (ended) {
       throw new SnapshotException("The snapshot was given up.");
+    }
+    if (damaged) {
+      throw new SnapshotException("A chunk of the snapshot could not be written.");
     }
   }
 

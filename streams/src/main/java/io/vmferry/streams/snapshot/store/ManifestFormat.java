@@ -71,7 +71,7 @@ public final class ManifestFormat {
   private ManifestFormat() {}
 
   /** Whether chunks may have this size: a power of two from 4 KiB to 16 MiB. */
-  static boolean isChunkSize(int bytes) {
+  public static boolean isChunkSize(int bytes) {
     return bytes >= SMALLEST_CHUNK && bytes <= LARGEST_CHUNK && Integer.bitCount(bytes) == 1;
   }
 
