@@ -24,8 +24,9 @@ import picocli.CommandLine.Option;
 @Command(
     name = "copy",
     description = {
-      "Copies a snapshot between directories and chunk stores. It is there as a whole or not at",
-      "all, and encrypted as the keys say: a new key, or none, for the copy."
+      "Copies a snapshot between directories and chunk stores.",
+      "It is there as a whole or not at all, and encrypted as the keys say: a new key, or none,",
+      "for the copy."
     })
 final class OffloadCopyCommand implements Callable<Integer> {
   private final Console console;

@@ -14,8 +14,9 @@ import picocli.CommandLine.Option;
 @Command(
     name = "serve-store",
     description = {
-      "Serves a chunk store to other hosts, which name it --store tcp:HOST:PORT. Runs until it is",
-      "ended. Both sides show a certificate of the same authority; this one never sees a key."
+      "Serves a chunk store to other hosts.",
+      "They name it --store tcp:HOST:PORT. Runs until it is ended. Both sides show a certificate",
+      "of the same authority; this one never sees a key."
     })
 final class OffloadServeStoreCommand implements Callable<Integer> {
   private final Console console;

@@ -23,8 +23,8 @@ import picocli.CommandLine.Option;
 @Command(
     name = "snapshot",
     description = {
-      "Waits for a VMM at a UNIX socket and keeps the guest it sends, in a directory or in a chunk",
-      "store. The VMM sends it with:",
+      "Waits for a VMM at a UNIX socket and keeps the guest it sends.",
+      "The VMM sends it with:",
       "ch-remote send-migration destination_url=unix:SOCKET,local=on"
     })
 final class OffloadSnapshotCommand implements Callable<Integer> {

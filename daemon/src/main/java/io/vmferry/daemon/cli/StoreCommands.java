@@ -107,8 +107,9 @@ final class StoreCommands {
   @Command(
       name = "remove",
       description = {
-        "Removes a snapshot from a chunk store. The room it takes is free after offload gc;",
-        "snapshots that name it as their parent need nothing of it."
+        "Removes a snapshot from a chunk store.",
+        "The room it takes is free after offload gc. Snapshots that name it as their parent need",
+        "nothing of it."
       })
   static final class Remove implements Callable<Integer> {
     private final Console console;
@@ -140,8 +141,9 @@ final class StoreCommands {
   @Command(
       name = "gc",
       description = {
-        "Removes what no snapshot of a chunk store needs: chunks of removed ones, and what writers",
-        "that were killed left behind. Refused while a snapshot is being written."
+        "Removes what no snapshot of a chunk store needs.",
+        "That is chunks of removed snapshots, and what writers that were killed left behind.",
+        "Refused while a snapshot is being written."
       })
   static final class Collect implements Callable<Integer> {
     private final Console console;

@@ -11,10 +11,9 @@ final class StoreKeyOption {
   @Option(
       names = "--key-file",
       paramLabel = "FILE",
-      description = {
-        "The key of an encrypted snapshot: 32 random bytes or 64 hex digits in a file",
-        "that only its owner can read."
-      })
+      description =
+          "The key of an encrypted snapshot: 32 random bytes or 64 hex digits in a file that only"
+              + " its owner can read.")
   private @Nullable Path keyFile;
 
   @Nullable StoreKey load() throws SnapshotException {
