@@ -9,11 +9,12 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.TimeUnit;
 
 /** A node daemon in a JVM of its own, on loopback ports that were free. */
-final class NodeJvm implements AutoCloseable {
+public final class NodeJvm implements AutoCloseable {
   private static final long START_SECONDS = 120;
   private static final long STOP_SECONDS = 60;
 
@@ -38,7 +39,7 @@ final class NodeJvm implements AutoCloseable {
    * @param seed a node to join, or none for the first of a cluster
    * @param properties system properties, {@code key=value}
    */
-  static NodeJvm start(String name, Path directory, List<NodeJvm> seed, String... properties)
+  public static NodeJvm start(String name, Path directory, List<NodeJvm> seed, String... properties)
       throws IOException {
     int http = freePort();
     String cluster = "127.0.0.1:" + freePort();
@@ -78,7 +79,7 @@ final class NodeJvm implements AutoCloseable {
   }
 
   /** Waits until the node takes requests. */
-  NodeJvm awaitReady() throws IOException, InterruptedException {
+  public NodeJvm awaitReady() throws IOException, InterruptedException {
     Patience.until(
         START_SECONDS,
         () -> {
@@ -91,15 +92,18 @@ final class NodeJvm implements AutoCloseable {
     return this;
   }
 
-  String name() {
+  /** Its name in the cluster. */
+  public String name() {
     return name;
   }
 
-  NodeClient client() {
+  /** Its management routes. */
+  public NodeClient client() {
     return client;
   }
 
-  String log() {
+  /** What it wrote so far. */
+  public String log() {
     try {
       return Files.readString(log);
     } catch (IOException e) {
@@ -107,8 +111,19 @@ final class NodeJvm implements AutoCloseable {
     }
   }
 
+  /** The process, for signals and for /proc. */
+  public ProcessHandle process() {
+    return process.toHandle();
+  }
+
+  /** The TCP ports of its management routes and of the cluster. */
+  public Set<Integer> ports() {
+    return Set.of(
+        client.node().getPort(), Integer.parseInt(cluster.substring(cluster.lastIndexOf(':') + 1)));
+  }
+
   /** Ends the process as a power cut would. */
-  void kill() {
+  public void kill() {
     process.destroyForcibly().onExit().join();
   }
 

@@ -6,19 +6,20 @@ import java.util.concurrent.locks.LockSupport;
 import java.util.function.Supplier;
 
 /** Waits for what another process does and does not announce. */
-final class Patience {
+public final class Patience {
   private static final long POLL_NANOS = TimeUnit.MILLISECONDS.toNanos(50);
 
   private Patience() {}
 
   /** A condition that asks a node. */
   @FunctionalInterface
-  interface Condition {
+  public interface Condition {
+    /** Whether it has come true. */
     boolean holds() throws IOException, InterruptedException;
   }
 
   /** Asks again and again; fails with {@code otherwise} after so many seconds. */
-  static void until(long seconds, Condition condition, Supplier<String> otherwise)
+  public static void until(long seconds, Condition condition, Supplier<String> otherwise)
       throws IOException, InterruptedException {
     long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(seconds);
     while (!condition.holds()) {

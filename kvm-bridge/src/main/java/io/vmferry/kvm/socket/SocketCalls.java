@@ -15,6 +15,7 @@ final class SocketCalls {
   static final int MSG_CTRUNC = 8;
   static final int MSG_NOSIGNAL = 0x4000;
   static final int MSG_CMSG_CLOEXEC = 0x40000000;
+  static final int SHUT_WR = 1;
   static final int SHUT_RDWR = 2;
 
   // Source: include/uapi/linux/un.h: sa_family_t, then a path of 108 bytes with its end mark.

@@ -249,9 +249,18 @@ public final class UnixConnection implements ByteChannel, GatheringByteChannel {
    * descriptor stays until {@link #close}.
    */
   public void shutdown() throws IOException {
+    shutdown(SocketCalls.SHUT_RDWR);
+  }
+
+  /** Ends what this side writes: the peer reads the end of the stream and may write on. */
+  public void shutdownOutput() throws IOException {
+    shutdown(SocketCalls.SHUT_WR);
+  }
+
+  private void shutdown(int how) throws IOException {
     int raw = fd.enter();
     try {
-      SocketCalls.shutdown(raw, SocketCalls.SHUT_RDWR);
+      SocketCalls.shutdown(raw, how);
     } finally {
       fd.leave();
     }

@@ -191,6 +191,18 @@ class UnixSocketIT {
   }
 
   @Test
+  void anEndedOutputIsTheEndForThePeerWhichMayWriteOn() throws Exception {
+    client.write(bytes(1));
+    client.shutdownOutput();
+    server.write(bytes(2));
+
+    ByteBuffer there = DirectBuffers.allocate(8);
+    assertEquals(1, server.read(there));
+    assertEquals(-1, server.read(there));
+    assertEquals(1, client.read(DirectBuffers.allocate(8)));
+  }
+
+  @Test
   void passesAMemfdWithItsBytesAndNothingElse() throws Exception {
     try (Memfd memfd = Memfd.create("test", 4096, PageSize.KIB_4)) {
       memfd.writeAt(0, bytes(5, 6, 7));

@@ -1,0 +1,30 @@
+package io.vmferry.daemon.faults;
+
+import io.vmferry.streams.wire.ConnectionRole;
+
+/** What a proxied connection is for. */
+enum Carrier {
+  /** The first connection of a migration. */
+  MAIN,
+  /** Role 1. */
+  MEMORY,
+  /** Role 2: its requests come from the destination. */
+  FAULT,
+  /** Role 3: its requests are not answered. */
+  PUSH,
+  /** A role that this build does not know; its bytes pass as they are. */
+  OTHER;
+
+  static Carrier of(ConnectionRole role) {
+    return switch (role) {
+      case PRECOPY_MEMORY -> MEMORY;
+      case FAULT -> FAULT;
+      case PUSH -> PUSH;
+    };
+  }
+
+  /** Whether requests of such a connection come from this side of the migration. */
+  boolean asks(Side side) {
+    return (this == FAULT) == (side == Side.DESTINATION);
+  }
+}
