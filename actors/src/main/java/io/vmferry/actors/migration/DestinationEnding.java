@@ -2,14 +2,21 @@ package io.vmferry.actors.migration;
 
 import io.vmferry.actors.migration.MigrationDestination.Cancel;
 import io.vmferry.actors.migration.MigrationDestination.Command;
+import io.vmferry.actors.migration.MigrationDestination.FaultConnected;
 import io.vmferry.actors.migration.MigrationDestination.FromVm;
+import io.vmferry.actors.migration.MigrationDestination.LingerOver;
+import io.vmferry.actors.migration.MigrationDestination.MissingAsked;
+import io.vmferry.actors.migration.MigrationDestination.PushConnected;
 import io.vmferry.actors.migration.MigrationDestination.ReceptionFailed;
 import io.vmferry.actors.migration.MigrationDestination.SourceEnded;
+import io.vmferry.actors.migration.MigrationDestination.SourceSettled;
 import io.vmferry.actors.migration.MigrationDestination.VmGone;
 import io.vmferry.actors.postcopy.FillReport;
 import io.vmferry.actors.vm.FailureCode;
 import io.vmferry.actors.vm.Vm;
 import io.vmferry.streams.transfer.Inbound;
+import io.vmferry.streams.transport.Connection;
+import io.vmferry.streams.wire.GuestOwner;
 import io.vmferry.streams.wire.Response;
 import java.util.function.Supplier;
 import org.apache.pekko.actor.typed.Behavior;
@@ -24,6 +31,7 @@ import org.apache.pekko.actor.typed.javadsl.Behaviors;
 final class DestinationEnding {
   private final DestinationSession session;
   private boolean answersSent;
+  private boolean settled;
 
   DestinationEnding(DestinationSession session) {
     this.session = session;
@@ -52,7 +60,7 @@ final class DestinationEnding {
                         digest,
                         fill,
                         paused)));
-    return Behaviors.stopped();
+    return settled && guest.sourceKnowsFill() ? Behaviors.stopped() : linger();
   }
 
   /**
@@ -112,6 +120,7 @@ final class DestinationEnding {
 
   /** Before the guest ran here. */
   Behavior<Command> failed(MigrationPhase phase, Throwable cause) {
+    session.resume().decide(GuestOwner.SOURCE);
     session
         .context()
         .getLog()
@@ -120,7 +129,39 @@ final class DestinationEnding {
     session
         .follower()
         .tell(failure(phase, Failures.code(cause), Failures.sentence(cause), GuestLocation.SOURCE));
-    return Behaviors.stopped();
+    return phase == MigrationPhase.SWITCHOVER ? linger() : Behaviors.stopped();
+  }
+
+  /** The source has read the answer to Complete. */
+  Behavior<Command> onSettled() {
+    settled = true;
+    return Behaviors.same();
+  }
+
+  /**
+   * What became of the guest is decided, and the source may not know: it may come and ask. Nothing
+   * here belongs to the guest any more.
+   */
+  private Behavior<Command> linger() {
+    if (!session.recovers()) {
+      return Behaviors.stopped();
+    }
+    session.context().scheduleOnce(session.linger(), session.context().getSelf(), new LingerOver());
+    return Behaviors.receive(Command.class)
+        .onMessage(MissingAsked.class, session.filling()::onMissingAsked)
+        .onMessage(FaultConnected.class, m -> refuse(m.connection()))
+        .onMessage(PushConnected.class, m -> refuse(m.connection()))
+        .onMessage(SourceSettled.class, m -> Behaviors.stopped())
+        .onMessage(LingerOver.class, m -> Behaviors.stopped())
+        .onMessage(Cancel.class, m -> Behaviors.stopped())
+        .onAnyMessage(m -> Behaviors.same())
+        .onSignal(PostStop.class, s -> session.onStop())
+        .build();
+  }
+
+  private static Behavior<Command> refuse(Connection late) {
+    late.close();
+    return Behaviors.same();
   }
 
   static MigrationException cancellation() {

@@ -5,11 +5,13 @@ import io.vmferry.actors.migration.MigrationDestination.Command;
 import io.vmferry.actors.migration.MigrationDestination.FaultConnected;
 import io.vmferry.actors.migration.MigrationDestination.FromSource;
 import io.vmferry.actors.migration.MigrationDestination.FromUffd;
+import io.vmferry.actors.migration.MigrationDestination.MissingAsked;
 import io.vmferry.actors.migration.MigrationDestination.PushConnected;
 import io.vmferry.actors.migration.MigrationDestination.ReceptionFailed;
 import io.vmferry.actors.postcopy.FillReport;
 import io.vmferry.actors.postcopy.Uffd;
 import io.vmferry.actors.vm.MemoryDigests;
+import io.vmferry.streams.pages.PresentBitmap;
 import io.vmferry.streams.transfer.MissingPages;
 import io.vmferry.streams.transport.Connection;
 import io.vmferry.streams.wire.Extension;
@@ -97,28 +99,72 @@ final class DestinationFilling {
     return uffd != null;
   }
 
+  /** Every page is there, and the Uffd has ended. */
+  ArrivedGuest filled(ArrivedGuest guest, Uffd.Filled filled) {
+    uffd = null;
+    return guest.filled(filled);
+  }
+
+  /** The guest waits at the next page that it lacks, and the source comes back. */
+  private Behavior<Command> awaitSource(Throwable cause, ArrivedGuest guest, boolean paused) {
+    session
+        .context()
+        .getLog()
+        .warn("Migration {} waits for its source: {}", session.id(), Failures.sentence(cause));
+    return filling(guest, paused, MigrationPhase.RECOVERING);
+  }
+
   /** The digest of the guest's memory at the switchover. */
   String digest(FillReport report) {
     return MemoryDigests.text(presentDigest + report.digest());
   }
 
+  /** The source has lost its connections: what they filled ends, and new ones fill on. */
+  Behavior<Command> onMissingAsked(MissingAsked asked) {
+    ActorRef<Uffd.Command> started = uffd;
+    if (started == null) {
+      asked.present().complete(whole());
+    } else {
+      started.tell(new Uffd.Suspend(asked.present()));
+    }
+    return Behaviors.same();
+  }
+
+  private static PresentBitmap whole() {
+    PresentBitmap whole = new PresentBitmap(1);
+    whole.set(0);
+    return whole;
+  }
+
   Behavior<Command> filling(ArrivedGuest guest, boolean paused) {
+    return filling(guest, paused, MigrationPhase.POSTCOPY);
+  }
+
+  private Behavior<Command> filling(ArrivedGuest guest, boolean paused, MigrationPhase phase) {
     return session.state(
-        MigrationPhase.POSTCOPY,
+        phase,
         on ->
             on.onMessage(FromUffd.class, m -> onFilling(m.event(), guest, paused))
+                .onMessage(MissingAsked.class, m -> onMissingAsked(m, guest, paused))
                 .onMessage(FromSource.class, m -> Behaviors.same())
                 .onMessage(ReceptionFailed.class, m -> session.ending().onAnswersSent())
                 .onMessage(Cancel.class, m -> Behaviors.same()));
   }
 
+  private Behavior<Command> onMissingAsked(MissingAsked asked, ArrivedGuest guest, boolean paused) {
+    Behavior<Command> unused = onMissingAsked(asked);
+    return filling(guest, paused);
+  }
+
   private Behavior<Command> onFilling(Uffd.Event event, ArrivedGuest guest, boolean paused) {
     DestinationEnding ending = session.ending();
     if (event instanceof Uffd.Filled filled) {
-      ArrivedGuest whole = guest.filled(filled.report());
+      ArrivedGuest whole = filled(guest, filled);
       return ending.onceAnswered(MigrationPhase.POSTCOPY, () -> ending.arrived(whole, paused));
     } else if (event instanceof Uffd.Broken broken) {
-      return ending.incomplete(broken.cause());
+      return session.recovers()
+          ? awaitSource(broken.cause(), guest, paused)
+          : ending.incomplete(broken.cause());
     }
     return Behaviors.same();
   }

@@ -5,9 +5,13 @@ import io.vmferry.actors.migration.MigrationDestination.Command;
 import io.vmferry.actors.migration.MigrationDestination.FromSource;
 import io.vmferry.actors.migration.MigrationDestination.FromUffd;
 import io.vmferry.actors.migration.MigrationDestination.FromVm;
+import io.vmferry.actors.migration.MigrationDestination.OwnerAsked;
+import io.vmferry.actors.migration.MigrationDestination.ReceptionFailed;
 import io.vmferry.actors.postcopy.Uffd;
+import io.vmferry.actors.vm.FailureCode;
 import io.vmferry.actors.vm.Vm;
 import io.vmferry.streams.transfer.Inbound;
+import io.vmferry.streams.wire.GuestOwner;
 import io.vmferry.streams.wire.Response;
 import org.apache.pekko.actor.typed.Behavior;
 import org.apache.pekko.actor.typed.javadsl.Behaviors;
@@ -28,6 +32,9 @@ final class DestinationHandover {
         on ->
             on.onMessage(FromSource.class, m -> onReady(m.event(), guest))
                 .onMessage(FromUffd.class, m -> onUffdReady(m.event(), guest))
+                // Before Complete came: it is not taken any more.
+                .onMessage(
+                    OwnerAsked.class, m -> ending.failed(MigrationPhase.SWITCHOVER, askedBefore()))
                 .onMessage(Cancel.class, m -> ending.cancelled(MigrationPhase.SWITCHOVER)));
   }
 
@@ -36,7 +43,7 @@ final class DestinationHandover {
       return ending.failed(MigrationPhase.SWITCHOVER, broken.cause());
     }
     return event instanceof Uffd.Filled filled
-        ? ready(guest.filled(filled.report()))
+        ? ready(session.filling().filled(guest, filled))
         : Behaviors.same();
   }
 
@@ -63,11 +70,24 @@ final class DestinationHandover {
                     FromUffd.class,
                     m ->
                         m.event() instanceof Uffd.Filled filled
-                            ? resuming(complete, guest.filled(filled.report()))
+                            ? resuming(complete, session.filling().filled(guest, filled))
                             : Behaviors.same())
                 // Too late: the guest may be running here.
                 .onMessage(FromSource.class, m -> Behaviors.same())
+                .onMessage(ReceptionFailed.class, m -> onLostWhileResuming(m.cause()))
                 .onMessage(Cancel.class, m -> Behaviors.same()));
+  }
+
+  /** A source that cannot ask again may run the guest once it hears nothing. */
+  private Behavior<Command> onLostWhileResuming(Throwable cause) {
+    return session.recovers()
+        ? ending.onAnswersSent()
+        : ending.failed(MigrationPhase.SWITCHOVER, cause);
+  }
+
+  private static MigrationException askedBefore() {
+    return new MigrationException(
+        FailureCode.PEER_LOST, "The source lost its connection before it handed the guest over.");
   }
 
   private Behavior<Command> onResumed(
@@ -83,6 +103,7 @@ final class DestinationHandover {
   }
 
   private Behavior<Command> handedOver(ArrivedGuest guest, boolean paused) {
+    session.resume().decide(GuestOwner.DESTINATION);
     if (session.filling().hasStarted() && guest.fill() == null) {
       return session.filling().filling(guest, paused);
     }

@@ -16,9 +16,11 @@ import io.vmferry.actors.migration.MigrationDestination.PushConnected;
 import io.vmferry.actors.migration.MigrationDestination.ReceptionFailed;
 import io.vmferry.actors.migration.MigrationDestination.SourceConnected;
 import io.vmferry.actors.migration.MigrationDestination.SourceEnded;
+import io.vmferry.actors.migration.MigrationDestination.SourceSettled;
 import io.vmferry.actors.migration.MigrationDestination.StepFailed;
 import io.vmferry.actors.vm.FailureCode;
 import io.vmferry.actors.vm.MachineConfig;
+import io.vmferry.streams.pages.GuestPages;
 import io.vmferry.streams.transfer.Inbound;
 import io.vmferry.streams.transfer.MissingPages;
 import io.vmferry.streams.transport.Connection;
@@ -59,7 +61,12 @@ final class DestinationPreparing {
             CompletableFuture.supplyAsync(
                 () ->
                     Steps.call(
-                        () -> Reception.listen(options, events, session.context().getSystem())),
+                        () ->
+                            Reception.listen(
+                                options,
+                                events,
+                                session.resume(),
+                                session.context().getSystem())),
                 session.blocking()),
             (listening, failure) ->
                 failure == null ? new Listening(listening) : new ListenFailed(failure));
@@ -108,6 +115,15 @@ final class DestinationPreparing {
     if (event instanceof Inbound.Start start) {
       session.agree(taken().and(start.extensions()));
       start.reply(Response.ok(session.agreed()));
+    } else if (event instanceof Inbound.Identify identify) {
+      if (!session.resume().identify(identify.key())) {
+        return ending.refused(
+            identify,
+            MigrationPhase.PREPARING,
+            new MigrationException(
+                FailureCode.PROTOCOL_VIOLATION, "The source named the migration twice."));
+      }
+      identify.reply(Response.ok());
     } else if (event instanceof Inbound.MemoryFd memory) {
       if (!session.own(memory.slot(), memory.fd())) {
         memory.fd().close();
@@ -199,6 +215,7 @@ final class DestinationPreparing {
       Machine machine, MachineConfig config, Inbound.Config event) {
     session.own(machine);
     session.figures().expect(machine.memory().sizeBytes());
+    session.resume().expect(GuestPages.of(machine.memory()));
     LongConsumer progress = session.figures().bytesReceived()::addAndGet;
     session.receiveInto(machine.memory(), progress);
     if (options.mode().hasRounds() && session.memoryFds().isEmpty()) {
@@ -233,6 +250,11 @@ final class DestinationPreparing {
     @Override
     public void pushConnection(Connection connection) {
       self.tell(new PushConnected(connection));
+    }
+
+    @Override
+    public void settled() {
+      self.tell(new SourceSettled());
     }
 
     @Override

@@ -208,6 +208,6 @@ final class DestinationRestoring {
       return refused(DestinationEnding.guestFailure(reply));
     }
     open.reply(Response.ok());
-    return new DestinationHandover(session).ready(new ArrivedGuest(spec, digest, null));
+    return new DestinationHandover(session).ready(new ArrivedGuest(spec, digest));
   }
 }

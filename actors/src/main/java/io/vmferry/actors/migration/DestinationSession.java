@@ -4,16 +4,20 @@ import io.vmferry.actors.machine.Machine;
 import io.vmferry.actors.migration.MigrationDestination.Command;
 import io.vmferry.actors.migration.MigrationDestination.FaultConnected;
 import io.vmferry.actors.migration.MigrationDestination.Listening;
+import io.vmferry.actors.migration.MigrationDestination.MissingAsked;
 import io.vmferry.actors.migration.MigrationDestination.PushConnected;
 import io.vmferry.actors.migration.MigrationDestination.ReceptionFailed;
 import io.vmferry.actors.migration.MigrationDestination.SourceEnded;
+import io.vmferry.actors.migration.MigrationDestination.SourceSettled;
 import io.vmferry.actors.migration.MigrationDestination.StepFailed;
 import io.vmferry.actors.migration.MigrationDestination.Tick;
 import io.vmferry.actors.migration.MigrationDestination.VmGone;
 import io.vmferry.actors.vm.Vm;
 import io.vmferry.kvm.OwnedFd;
 import io.vmferry.kvm.memory.GuestMemory;
+import io.vmferry.streams.wire.Extension;
 import io.vmferry.streams.wire.Extensions;
+import java.time.Duration;
 import java.util.Map;
 import java.util.Objects;
 import java.util.TreeMap;
@@ -48,6 +52,8 @@ final class DestinationSession {
   private final DestinationFigures figures = new DestinationFigures();
   private final DestinationFilling filling = new DestinationFilling(this);
   private final DestinationEnding ending = new DestinationEnding(this);
+  private final DestinationResume resume;
+  private final Duration linger;
   private final Map<Integer, OwnedFd> memoryFds = new TreeMap<>();
   private @Nullable Reception reception;
   private @Nullable Machine unadopted;
@@ -66,6 +72,10 @@ final class DestinationSession {
     this.options = options;
     this.gate = gate;
     this.follower = follower;
+    SessionTimeouts timeouts = SessionTimeouts.of(context.getSystem());
+    // The source waits this long for an answer: it must hear that there is none before.
+    this.resume = new DestinationResume(context.getSelf(), timeouts.answer().dividedBy(2));
+    this.linger = timeouts.linger();
     this.blocking = context.getSystem().dispatchers().lookup(DispatcherSelector.blocking());
   }
 
@@ -75,6 +85,8 @@ final class DestinationSession {
         .onMessage(Tick.class, m -> onTick(phase))
         .onMessage(StepFailed.class, m -> ending.failed(phase, m.cause()))
         .onMessage(SourceEnded.class, m -> ending.onAnswersSent())
+        .onMessage(SourceSettled.class, m -> ending.onSettled())
+        .onMessage(MissingAsked.class, filling::onMissingAsked)
         .onMessage(FaultConnected.class, filling::onFaultConnected)
         .onMessage(PushConnected.class, filling::onPushConnected)
         .onMessage(ReceptionFailed.class, m -> ending.failed(phase, m.cause()))
@@ -109,6 +121,7 @@ final class DestinationSession {
     if (reception != null) {
       reception.close();
     }
+    resume.close();
     memoryFds.values().forEach(OwnedFd::close);
     Machine left = unadopted;
     if (left != null) {
@@ -167,6 +180,21 @@ final class DestinationSession {
 
   void name(String name) {
     vmName = name;
+  }
+
+  /** Whether the source may come back after its connections broke. */
+  boolean recovers() {
+    return agreed.has(Extension.RECOVERY) && resume.isIdentified();
+  }
+
+  /** What the source hears then. */
+  DestinationResume resume() {
+    return resume;
+  }
+
+  /** How long to wait for it once the guest's place is decided. */
+  Duration linger() {
+    return linger;
   }
 
   ActorContext<Command> context() {

@@ -4,9 +4,11 @@ import io.vmferry.actors.machine.Machine;
 import io.vmferry.actors.postcopy.Uffd;
 import io.vmferry.actors.vm.FailureCode;
 import io.vmferry.actors.vm.Vm;
+import io.vmferry.streams.pages.PresentBitmap;
 import io.vmferry.streams.transfer.Inbound;
 import io.vmferry.streams.transport.Connection;
 import java.time.Duration;
+import java.util.concurrent.CompletableFuture;
 import org.apache.pekko.actor.typed.ActorRef;
 import org.apache.pekko.actor.typed.Behavior;
 import org.apache.pekko.actor.typed.javadsl.Behaviors;
@@ -55,6 +57,14 @@ public final class MigrationDestination {
   record SourceConnected() implements Command {}
 
   record SourceEnded() implements Command {}
+
+  record SourceSettled() implements Command {}
+
+  record OwnerAsked() implements Command {}
+
+  record MissingAsked(CompletableFuture<PresentBitmap> present) implements Command {}
+
+  record LingerOver() implements Command {}
 
   record FaultConnected(Connection connection) implements Command {}
 

@@ -12,6 +12,11 @@ public enum MigrationPhase {
   SWITCHOVER,
   /** The guest runs on the destination while its remaining pages follow. */
   POSTCOPY,
+  /**
+   * The link broke after the guest was handed over; both sides keep what they have, and the source
+   * reconnects.
+   */
+  RECOVERING,
   /** Over, with a summary or a failure. */
   ENDED
 }

@@ -5,6 +5,7 @@ import io.vmferry.actors.vm.Vm;
 import io.vmferry.streams.pages.DirtyPages;
 import io.vmferry.streams.transfer.RoundResult;
 import io.vmferry.streams.transport.Connection;
+import io.vmferry.streams.wire.GuestOwner;
 import java.time.Duration;
 import java.util.List;
 import org.apache.pekko.actor.typed.ActorRef;
@@ -23,12 +24,13 @@ import org.jspecify.annotations.Nullable;
  *   <li>{@link SourceSwitchover}: pause, last round or Discard, save
  *   <li>{@link SourceHandover}: State, then Complete
  *   <li>{@link SourceServing}: the guest fetches its pages; in postcopy, and in hybrid
+ *   <li>{@link SourceRecovering}: only if a connection broke after Complete was sent
  *   <li>{@link SourceEnding}: where the guest is in the end
  * </ol>
  *
  * <p>What they share is the {@link SourceSession}. Until Complete is sent every failure and every
- * cancel leaves the guest on the source as it was. From then on only the destination's refusal
- * brings it back: a lost answer leaves it paused here, its location unknown.
+ * cancel leaves the guest on the source as it was. From then on only the destination's word brings
+ * it back: after a lost answer it is asked again, and until it answers the guest stays paused here.
  */
 public final class MigrationSource {
   /** What a source session is told. */
@@ -87,6 +89,17 @@ public final class MigrationSource {
   record PushFailed(Throwable cause) implements Command {}
 
   record FaultEvent(FaultServer.Event event) implements Command {}
+
+  /** Connected anew; {@code missing} is what the destination lacks, in postcopy. */
+  record Reconnected(GuestOwner owner, DirtyPages missing, List<Connection> faults)
+      implements Command {
+    /** Copies the list. */
+    Reconnected {
+      faults = List.copyOf(faults);
+    }
+  }
+
+  record Reconnect() implements Command {}
 
   record Abandoned() implements Command {}
 

@@ -4,11 +4,13 @@ import io.vmferry.kvm.memory.GuestMemory;
 import io.vmferry.streams.transfer.Inbound;
 import io.vmferry.streams.transfer.InboundCommands;
 import io.vmferry.streams.transfer.MemoryReceiver;
+import io.vmferry.streams.transfer.ResumeServing;
 import io.vmferry.streams.transport.Connection;
 import io.vmferry.streams.transport.Listener;
 import io.vmferry.streams.transport.MigrationUrl;
 import io.vmferry.streams.transport.TlsIdentity;
 import io.vmferry.streams.wire.ConnectionRole;
+import io.vmferry.streams.wire.Extension;
 import io.vmferry.streams.wire.Extensions;
 import io.vmferry.streams.wire.WireFormat;
 import io.vmferry.streams.wire.WireLimits;
@@ -16,6 +18,7 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
@@ -45,15 +48,22 @@ final class Reception implements AutoCloseable {
 
   private final Listener listener;
   private final ReceptionEvents events;
+  private final ResumeServing.Answers resume;
   private final Materializer materializer;
   private final AtomicReference<@Nullable Connection> main = new AtomicReference<>();
   private final List<Connection> connections = new CopyOnWriteArrayList<>();
   private final CompletableFuture<MemoryReceiver> memory = new CompletableFuture<>();
+  private volatile Extensions agreed = Extensions.NONE;
   private volatile boolean closed;
 
-  private Reception(Listener listener, ReceptionEvents events, Materializer materializer) {
+  private Reception(
+      Listener listener,
+      ReceptionEvents events,
+      ResumeServing.Answers resume,
+      Materializer materializer) {
     this.listener = listener;
     this.events = events;
+    this.resume = resume;
     this.materializer = materializer;
   }
 
@@ -63,7 +73,11 @@ final class Reception implements AutoCloseable {
    * @throws IOException with one sentence for the user if the address or the TLS files cannot be
    *     used
    */
-  static Reception listen(ReceiveOptions options, ReceptionEvents events, ActorSystem<?> system)
+  static Reception listen(
+      ReceiveOptions options,
+      ReceptionEvents events,
+      ResumeServing.Answers resume,
+      ActorSystem<?> system)
       throws IOException {
     TlsIdentity tls =
         options.tlsDir() == null
@@ -72,6 +86,7 @@ final class Reception implements AutoCloseable {
     return new Reception(
         Listener.bind(MigrationUrl.parse(options.receiverUrl()), tls),
         events,
+        resume,
         Materializer.matFromSystem(system));
   }
 
@@ -88,8 +103,9 @@ final class Reception implements AutoCloseable {
   }
 
   /** The guest's memory is there: connections that carry memory may begin. */
-  void receiveInto(GuestMemory guestMemory, Extensions agreed, LongConsumer progress) {
-    memory.complete(new MemoryReceiver(guestMemory, agreed, progress));
+  void receiveInto(GuestMemory guestMemory, Extensions extensions, LongConsumer progress) {
+    agreed = extensions;
+    memory.complete(new MemoryReceiver(guestMemory, extensions, progress));
   }
 
   @Override
@@ -160,6 +176,8 @@ final class Reception implements AutoCloseable {
   private void onInbound(Inbound event) {
     if (event instanceof Inbound.Closed end) {
       fail(end.cause());
+    } else if (event instanceof Inbound.Settled) {
+      events.settled();
     } else if (!(event instanceof Inbound.Memory)) {
       events.inbound(event);
     }
@@ -184,6 +202,8 @@ final class Reception implements AutoCloseable {
       events.faultConnection(connection);
     } else if (role == ConnectionRole.PUSH) {
       events.pushConnection(connection);
+    } else if (role == ConnectionRole.RESUME && agreed.has(Extension.RECOVERY)) {
+      resume(connection);
     } else {
       drop(connection);
     }
@@ -192,6 +212,24 @@ final class Reception implements AutoCloseable {
   private void drop(Connection connection) {
     connections.remove(connection);
     connection.close();
+  }
+
+  /** Whatever comes here is no failure of the migration: it may be a stranger. */
+  private void resume(Connection connection) {
+    try {
+      new ResumeServing(connection, agreed, resume, () -> closeBut(connection)).run();
+    } catch (IOException e) {
+      LOG.debug("A resume connection ended", e);
+    } finally {
+      drop(connection);
+    }
+  }
+
+  private void closeBut(Connection kept) {
+    List<Connection> dead = new ArrayList<>(connections);
+    dead.remove(kept);
+    dead.forEach(Connection::close);
+    connections.removeAll(dead);
   }
 
   private static @Nullable ConnectionRole role(Connection connection) {

@@ -17,6 +17,9 @@ interface ReceptionEvents {
   /** A push connection is there; it is closed with the reception at the latest. */
   void pushConnection(Connection connection);
 
+  /** The source has read the answer to Complete. */
+  void settled();
+
   /** The last answer was sent, and no further command comes. */
   void ended();
 

@@ -10,10 +10,13 @@ import org.apache.pekko.actor.typed.ActorSystem;
  * @param connect for a connection to be accepted
  * @param answer for the answer to a command
  */
-record SessionTimeouts(Duration connect, Duration answer) {
+record SessionTimeouts(Duration connect, Duration answer, Duration recovery, Duration linger) {
   static SessionTimeouts of(ActorSystem<?> system) {
     Config config = system.settings().config().getConfig("vmferry.migration");
     return new SessionTimeouts(
-        config.getDuration("connect-timeout"), config.getDuration("answer-timeout"));
+        config.getDuration("connect-timeout"),
+        config.getDuration("answer-timeout"),
+        config.getDuration("recovery-patience"),
+        config.getDuration("linger"));
   }
 }

@@ -1,16 +1,23 @@
 package io.vmferry.actors.migration;
 
 import io.vmferry.kvm.OwnedFd;
+import io.vmferry.kvm.memory.GuestMemory;
 import io.vmferry.streams.pages.DirtyPages;
 import io.vmferry.streams.transfer.DiscardFrames;
+import io.vmferry.streams.transfer.MissingRanges;
 import io.vmferry.streams.transport.Connection;
 import io.vmferry.streams.transport.Connector;
 import io.vmferry.streams.transport.MigrationUrl;
+import io.vmferry.streams.transport.Payloads;
 import io.vmferry.streams.transport.TlsIdentity;
 import io.vmferry.streams.wire.Command;
 import io.vmferry.streams.wire.ConnectionRole;
+import io.vmferry.streams.wire.Extension;
 import io.vmferry.streams.wire.Extensions;
+import io.vmferry.streams.wire.GuestOwner;
+import io.vmferry.streams.wire.MigrationKey;
 import io.vmferry.streams.wire.PeerRefusedException;
+import io.vmferry.streams.wire.ProtocolException;
 import io.vmferry.streams.wire.Request;
 import io.vmferry.streams.wire.Response;
 import io.vmferry.streams.wire.WireFormat;
@@ -20,6 +27,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.CopyOnWriteArrayList;
 import org.jspecify.annotations.Nullable;
 
@@ -36,6 +44,7 @@ public final class SourceChannel implements AutoCloseable {
   private final Duration connectTimeout;
   private final Duration answerTimeout;
   private final List<Connection> connections = new CopyOnWriteArrayList<>();
+  private volatile @Nullable Connection main;
   private volatile Extensions agreed = Extensions.NONE;
   private volatile @Nullable TlsIdentity tls;
   private volatile boolean closed;
@@ -64,19 +73,79 @@ public final class SourceChannel implements AutoCloseable {
    *
    * @throws io.vmferry.streams.transport.TransportException with one sentence for the user if the
    *     TLS files cannot be used, or there is no connection
-   * @throws io.vmferry.streams.wire.ProtocolException if the destination takes an extension that
+   * @throws ProtocolException if the destination takes an extension that
    *     was not offered
    */
   public void start(Extensions offered) throws IOException {
     Path files = tlsDirectory;
     tls = files == null ? null : TlsIdentity.load(files, TlsIdentity.Side.CLIENT);
-    open();
+    main = open();
     agreed = exchange(Request.start(offered)).extensions().takenFrom(offered);
   }
 
   /** What both sides know; none before {@link #start}. */
   public Extensions agreed() {
     return agreed;
+  }
+
+  /** Tells the key that {@link #resume} needs; only where RECOVERY was agreed. */
+  void identify(MigrationKey key) throws IOException {
+    exchange(Request.of(Command.IDENTIFY, WireFormat.KEY_BYTES), frame(key));
+  }
+
+  /** Tells the destination that its answer was read: it need not wait for questions. */
+  private void settle() {
+    try {
+      main().writeFully(frame(Request.of(Command.SETTLED)));
+    } catch (IOException e) {
+      // It waits in vain for a while, and the guest is there.
+    }
+  }
+
+  /**
+   * Takes the migration up again over a connection of its own; the others are closed.
+   *
+   * @throws PeerRefusedException if the destination does not know the migration
+   */
+  void resume(MigrationKey key) throws IOException {
+    connections.forEach(Connection::close);
+    connections.clear();
+    Connection connection = openWithRole(ConnectionRole.RESUME);
+    main = connection;
+    identify(key);
+  }
+
+  /**
+   * Asks who has the guest. What the destination says it does not take back.
+   *
+   * @throws IOException if it has not decided yet; it may be asked again
+   */
+  GuestOwner owner() throws IOException {
+    askPayload(Command.OWNER, WireFormat.OWNER_BYTES);
+    return GuestOwner.decode(ByteBuffer.wrap(Payloads.read(main(), WireFormat.OWNER_BYTES)));
+  }
+
+  /**
+   * Asks which pages are missing; none comes over old connections any more.
+   *
+   * @param memory the guest's
+   */
+  DirtyPages missing(GuestMemory memory) throws IOException {
+    return MissingRanges.read(main(), askPayload(Command.MISSING, -1), memory);
+  }
+
+  /** The bytes that follow the answer; {@code expected} of them unless that is negative. */
+  private long askPayload(Command command, long expected) throws IOException {
+    main().writeFully(frame(Request.of(command)));
+    Response response = readResponse();
+    if (!response.isOk()) {
+      throw new PeerRefusedException(command);
+    }
+    if (expected >= 0 && response.length() != expected) {
+      throw new ProtocolException(
+          "an answer of " + expected + " bytes to " + command, response.toString());
+    }
+    return response.length();
   }
 
   /** Hands over the memory file of one slot; UNIX sockets only. */
@@ -115,6 +184,9 @@ public final class SourceChannel implements AutoCloseable {
    */
   public void complete(boolean paused) throws IOException {
     exchange(Request.of(paused ? Command.COMPLETE_PAUSED : Command.COMPLETE));
+    if (agreed.has(Extension.RECOVERY)) {
+      settle();
+    }
   }
 
   /** Gives up politely; the destination drops what it has. */
@@ -187,7 +259,7 @@ public final class SourceChannel implements AutoCloseable {
   }
 
   private Connection main() {
-    return connections.get(0);
+    return Objects.requireNonNull(main, "not connected");
   }
 
   private Response exchange(Request request, ByteBuffer... payload) throws IOException {
@@ -199,13 +271,23 @@ public final class SourceChannel implements AutoCloseable {
   }
 
   private Response awaitOk(Command command) throws IOException {
-    ByteBuffer answer = ByteBuffer.allocateDirect(WireFormat.RESPONSE_BYTES);
-    main().readFully(answer);
-    Response response = Response.decode(answer.flip()).requireEmpty(command);
+    Response response = readResponse().requireEmpty(command);
     if (!response.isOk()) {
       throw new PeerRefusedException(command);
     }
     return response;
+  }
+
+  private Response readResponse() throws IOException {
+    ByteBuffer answer = ByteBuffer.allocateDirect(WireFormat.RESPONSE_BYTES);
+    main().readFully(answer);
+    return Response.decode(answer.flip());
+  }
+
+  private static ByteBuffer frame(MigrationKey key) {
+    ByteBuffer frame = ByteBuffer.allocateDirect(WireFormat.KEY_BYTES);
+    key.encode(frame);
+    return frame.flip();
   }
 
   private static ByteBuffer frame(Request request) {

@@ -82,8 +82,11 @@ final class SourceHandover {
   }
 
   private Behavior<Command> onCompleteFailed(Throwable cause) {
-    return cause instanceof PeerRefusedException
-        ? ending.failed(MigrationPhase.SWITCHOVER, cause)
+    if (cause instanceof PeerRefusedException) {
+      return ending.failed(MigrationPhase.SWITCHOVER, cause);
+    }
+    return session.recovers()
+        ? SourceRecovering.afterLostAnswer(session, cause, digest, serving != null).reconnect()
         : ending.answerLost(cause);
   }
 

@@ -58,6 +58,9 @@ final class SourcePreparing {
           "The destination does not take hybrid migrations; let it receive with"
               + " memory_mode=hybrid, and with extensions on both sides.");
     }
+    if (session.recovers()) {
+      channel.identify(session.key());
+    }
     if (options.mode() == MemoryMode.LOCAL) {
       for (GuestRegion region : session.memory().regions()) {
         channel.memoryFd(region.slot(), region.memfd().fd());

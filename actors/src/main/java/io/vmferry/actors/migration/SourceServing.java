@@ -62,7 +62,7 @@ final class SourceServing {
                     session.throttle(),
                     session.figures(),
                     events),
-                "fault-server"));
+                "fault-server-" + MigrationIds.next()));
   }
 
   Behavior<Command> serving() {
@@ -74,7 +74,7 @@ final class SourceServing {
         on ->
             on.onMessage(FaultEvent.class, m -> onFaultEvent(m.event()))
                 .onMessage(PushConnected.class, this::onPushConnected)
-                .onMessage(PushFailed.class, m -> ending.postcopyBroke(m.cause()))
+                .onMessage(PushFailed.class, m -> broke(m.cause()))
                 .onMessage(Cancel.class, m -> Behaviors.same()));
   }
 
@@ -106,6 +106,13 @@ final class SourceServing {
       session.figures().full();
       return ending.verify();
     }
-    return ending.postcopyBroke(((FaultServer.Broken) event).cause());
+    return broke(((FaultServer.Broken) event).cause());
+  }
+
+  private Behavior<Command> broke(Throwable cause) {
+    faultServer.tell(new FaultServer.Stop());
+    return session.recovers()
+        ? SourceRecovering.afterBrokenPostcopy(session, cause).reconnect()
+        : ending.postcopyBroke(cause);
   }
 }

@@ -22,8 +22,10 @@ import io.vmferry.streams.transfer.Throttle;
 import io.vmferry.streams.transport.Connection;
 import io.vmferry.streams.transport.MigrationUrl;
 import io.vmferry.streams.wire.Extension;
+import io.vmferry.streams.wire.MigrationKey;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.Collections;
 import java.util.Iterator;
 import java.util.List;
@@ -53,6 +55,8 @@ final class SourceSession {
 
   private final ActorContext<Command> context;
   private final String id;
+  private final MigrationKey key = MigrationKey.random();
+  private final Duration recoveryPatience;
   private final SendOptions options;
   private final Vm.SessionSeed seed;
   private final ActorRef<MigrationEvent> follower;
@@ -87,6 +91,7 @@ final class SourceSession {
             options.tlsDir() == null ? null : Path.of(options.tlsDir()),
             timeouts.connect(),
             timeouts.answer());
+    this.recoveryPatience = timeouts.recovery();
     this.throttle = new Throttle(options.bandwidthBytesPerSecond());
     this.killSwitch = KillSwitches.shared(id);
     this.plan = new RoundPlan(options.downtime(), options.timeout(), options.timeoutStrategy());
@@ -191,6 +196,21 @@ final class SourceSession {
   /** Whether the destination takes pages that it has not asked for. */
   boolean pushes() {
     return channel.agreed().has(Extension.PUSH);
+  }
+
+  /** Whether a broken connection can be replaced after the guest was handed over. */
+  boolean recovers() {
+    return channel.agreed().has(Extension.RECOVERY);
+  }
+
+  /** How long to try. */
+  Duration recoveryPatience() {
+    return recoveryPatience;
+  }
+
+  /** What the migration is known by; no log gets it. */
+  MigrationKey key() {
+    return key;
   }
 
   /** Blocking. */

@@ -2,6 +2,7 @@ package io.vmferry.actors.postcopy;
 
 import io.vmferry.kvm.memory.GuestMemory;
 import io.vmferry.kvm.memory.GuestRegion;
+import io.vmferry.streams.pages.PresentBitmap;
 import io.vmferry.streams.transfer.ArrivingPages;
 import io.vmferry.streams.transfer.MissingPages;
 import io.vmferry.streams.transfer.PostcopyFill;
@@ -10,6 +11,7 @@ import io.vmferry.streams.wire.Extensions;
 import java.io.IOException;
 import java.util.EnumSet;
 import java.util.Set;
+import java.util.concurrent.CompletableFuture;
 import org.apache.pekko.actor.typed.ActorRef;
 import org.apache.pekko.actor.typed.Behavior;
 import org.apache.pekko.actor.typed.PostStop;
@@ -22,9 +24,9 @@ import org.jspecify.annotations.Nullable;
  * source as a page request, and has the rest fetched or pushed until the guest is whole.
  *
  * <p>Owns the descriptor, the thread that reads it and those that receive pages; neither pages nor
- * faults pass a mailbox. States: filling, then either ended or broken. A broken one keeps the
- * descriptor open until it is stopped: closing it would let the guest read zeros where pages are
- * missing.
+ * faults pass a mailbox. A fill that breaks leaves the descriptor open until this actor is stopped:
+ * closing it would let the guest read zeros where pages are missing. New connections fill on, after
+ * {@link Suspend}.
  */
 public final class Uffd {
   /** What it is told. */
@@ -36,28 +38,42 @@ public final class Uffd {
   /** A push connection, behind its role header. */
   public record AddPush(Connection connection) implements Command {}
 
-  record Finished(@Nullable Throwable failure) implements Command {}
+  /**
+   * Ends what fills now, broken or not; new connections fill what is missing then.
+   *
+   * @param present completed with the pages that are here, once nobody brings any more
+   */
+  public record Suspend(CompletableFuture<PresentBitmap> present) implements Command {}
 
-  /** What its owner hears: Registered, then Filled or Broken; or Broken alone. */
+  record Finished(int fill, @Nullable Throwable failure) implements Command {}
+
+  /** What its owner hears: Registered, then Broken for each fill that broke, then Filled. */
   public sealed interface Event {}
 
   /** Every region is watched: the guest may run. */
   public record Registered() implements Event {}
 
-  /** Every page is there, and nothing of this actor is needed any more. */
-  public record Filled(FillReport report) implements Event {}
+  /**
+   * Every page is there, and nothing of this actor is needed any more.
+   *
+   * @param acknowledged whether the source knows
+   */
+  public record Filled(FillReport report, boolean acknowledged) implements Event {}
 
-  /** No more pages come. A guest that runs waits at the next missing page. */
+  /** No more pages come from these connections. A guest waits at the next missing page. */
   public record Broken(Throwable cause) implements Event {}
 
   private final ActorContext<Command> context;
   private final io.vmferry.kvm.uffd.Uffd uffd;
   private final GuestMemory memory;
   private final ArrivingPages arriving;
-  private final PostcopyFill fill;
+  private final Extensions agreed;
+  private final String name;
   private final FaultReader reader;
   private final Arrivals arrivals;
   private final ActorRef<Event> owner;
+  private volatile PostcopyFill fill;
+  private int fills;
 
   private Uffd(
       ActorContext<Command> context,
@@ -71,21 +87,30 @@ public final class Uffd {
     this.context = context;
     this.uffd = uffd;
     this.memory = missing.memory();
+    this.agreed = agreed;
     this.owner = owner;
     long pageBytes = memory.pageSize().bytes();
     this.arrivals = new Arrivals(progress, pageBytes, digesting);
-    String name = context.getSelf().path().parent().name();
+    this.name = context.getSelf().path().parent().name();
     ActorRef<Command> self = context.getSelf();
     progress.startWith(missing.presentBytes());
     this.arriving = new ArrivingPages(memory, uffd, missing.present(), arrivals);
-    this.fill = new PostcopyFill(memory, arriving, agreed, name);
+    this.fill = nextFill();
     this.reader =
         new FaultReader(
             uffd,
             memory,
             "uffd-" + name,
-            fill::onFault,
-            failure -> self.tell(new Finished(failure)));
+            (address, sinceNanos) -> fill.onFault(address, sinceNanos),
+            failure -> self.tell(new Finished(fills, failure)));
+  }
+
+  private PostcopyFill nextFill() {
+    int number = ++fills;
+    PostcopyFill next = new PostcopyFill(memory, arriving, agreed, name);
+    ActorRef<Command> self = context.getSelf();
+    next.finished().whenComplete((done, failure) -> self.tell(new Finished(number, failure)));
+    return next;
   }
 
   /**
@@ -132,14 +157,13 @@ public final class Uffd {
   }
 
   private Behavior<Command> fill(Connection source) {
-    ActorRef<Command> self = context.getSelf();
-    fill.finished().whenComplete((done, failure) -> self.tell(new Finished(failure)));
     fill.addFaults(source);
     reader.start();
     owner.tell(new Registered());
     return Behaviors.receive(Command.class)
         .onMessage(AddFaults.class, this::onAddFaults)
         .onMessage(AddPush.class, this::onAddPush)
+        .onMessage(Suspend.class, this::onSuspend)
         .onMessage(Finished.class, this::onFinished)
         .onSignal(PostStop.class, s -> release())
         .build();
@@ -155,23 +179,32 @@ public final class Uffd {
     return Behaviors.same();
   }
 
+  private Behavior<Command> onSuspend(Suspend suspend) {
+    fill.giveBack();
+    fill = nextFill();
+    suspend.present().complete(arriving.present());
+    return arriving.isComplete() ? filled(true) : Behaviors.same();
+  }
+
   private Behavior<Command> onFinished(Finished finished) {
+    if (finished.fill() != fills) {
+      return Behaviors.same();
+    }
     Throwable failure = finished.failure();
     if (failure == null) {
-      FillReport report = arrivals.report();
-      context.getLog().info("Every page is here: {}", report);
-      owner.tell(new Filled(report));
-      return Behaviors.stopped();
+      return filled(fill.isAcknowledged());
     }
     context.getLog().error("No more pages come", failure);
     fill.close();
     owner.tell(new Broken(failure));
-    return Behaviors.receive(Command.class)
-        .onMessage(AddFaults.class, this::onAddFaults)
-        .onMessage(AddPush.class, this::onAddPush)
-        .onMessage(Finished.class, m -> Behaviors.same())
-        .onSignal(PostStop.class, s -> release())
-        .build();
+    return Behaviors.same();
+  }
+
+  private Behavior<Command> filled(boolean acknowledged) {
+    FillReport report = arrivals.report();
+    context.getLog().info("Every page is here: {}", report);
+    owner.tell(new Filled(report, acknowledged));
+    return Behaviors.stopped();
   }
 
   private Behavior<Command> release() {

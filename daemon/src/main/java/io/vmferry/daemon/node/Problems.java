@@ -81,6 +81,7 @@ final class Problems {
       case PRECOPY -> " in precopy";
       case SWITCHOVER -> " in the switchover";
       case POSTCOPY -> " in postcopy";
+      case RECOVERING -> " while it reconnected";
       case ENDED -> "";
     };
   }

@@ -18,7 +18,8 @@ import java.util.stream.Collectors;
  * STARTED | MEMORY_FDS_RECEIVED -Config-&gt; CONFIGURED -Memory*-&gt; CONFIGURED
  * CONFIGURED -Discard-&gt; DISCARDED -Discard*-&gt; DISCARDED
  * CONFIGURED | DISCARDED -State-&gt; STATE_RECEIVED -Complete | CompletePaused-&gt; COMPLETED
- * any but COMPLETED -Abandon-&gt; ABORTED
+ * COMPLETED -Settled-&gt; SETTLED
+ * any before COMPLETED -Abandon-&gt; ABORTED
  * </pre>
  *
  * <p>Where Memory is legal, so are MemoryZero and MemoryCompressed, if they were agreed; so is
@@ -38,8 +39,10 @@ public enum DestinationState {
   DISCARDED,
   /** All state is here; the guest could run. */
   STATE_RECEIVED,
-  /** The guest is here, running or paused. Final. */
+  /** The guest is here, running or paused. Final, unless RECOVERY was agreed. */
   COMPLETED,
+  /** The source knows that the guest is here. Final. */
+  SETTLED,
   /** The migration has failed or was abandoned. Final. */
   ABORTED;
 
@@ -52,6 +55,7 @@ public enum DestinationState {
     }
     allow(ESTABLISHED, Command.START, STARTED);
     allow(STARTED, Command.MEMORY_FD, MEMORY_FDS_RECEIVED);
+    allow(STARTED, Command.IDENTIFY, STARTED);
     allow(STARTED, Command.CONFIG, CONFIGURED);
     allow(MEMORY_FDS_RECEIVED, Command.MEMORY_FD, MEMORY_FDS_RECEIVED);
     allow(MEMORY_FDS_RECEIVED, Command.CONFIG, CONFIGURED);
@@ -64,8 +68,9 @@ public enum DestinationState {
     allow(DISCARDED, Command.STATE, STATE_RECEIVED);
     allow(STATE_RECEIVED, Command.COMPLETE, COMPLETED);
     allow(STATE_RECEIVED, Command.COMPLETE_PAUSED, COMPLETED);
+    allow(COMPLETED, Command.SETTLED, SETTLED);
     for (DestinationState state : values()) {
-      if (!state.isFinal()) {
+      if (state.compareTo(COMPLETED) < 0) {
         allow(state, Command.ABANDON, ABORTED);
       }
     }
@@ -91,9 +96,9 @@ public enum DestinationState {
         .collect(Collectors.toUnmodifiableSet());
   }
 
-  /** Whether nothing more may come on the main connection. */
-  public boolean isFinal() {
-    return this == COMPLETED || this == ABORTED;
+  /** Whether nothing more may come on the main connection, with these extensions agreed. */
+  public boolean isFinal(Extensions agreed) {
+    return permitted(agreed).isEmpty();
   }
 
   /** Whether additional connections, of either role, belong to the migration now. */
@@ -111,7 +116,7 @@ public enum DestinationState {
     DestinationState to = moves(this).get(command);
     if (to == null || !agreed.permit(command)) {
       String legal =
-          isFinal() ? "no further command" : "one of " + new TreeSet<>(permitted(agreed));
+          isFinal(agreed) ? "no further command" : "one of " + new TreeSet<>(permitted(agreed));
       throw new ProtocolException(legal, command.toString()).inState(name());
     }
     return to;

@@ -46,8 +46,10 @@ public enum SourceState {
   STATE_SENT,
   /** Complete or CompletePaused is under way: who owns the guest is not known. */
   COMPLETE_SENT,
-  /** The destination owns the guest. Final. */
+  /** The destination owns the guest. Final, unless RECOVERY was agreed. */
   COMPLETED,
+  /** The destination owns the guest and was told that this is known. Final. */
+  SETTLED,
   /** The destination does not run the guest and will not. Final. */
   ABANDONED;
 
@@ -60,6 +62,7 @@ public enum SourceState {
     }
     allow(CONNECTED, Command.START, STARTED);
     allow(STARTED, Command.MEMORY_FD, MEMORY_FDS_SENT);
+    allow(STARTED, Command.IDENTIFY, STARTED);
     allow(STARTED, Command.CONFIG, CONFIGURED);
     allow(MEMORY_FDS_SENT, Command.MEMORY_FD, MEMORY_FDS_SENT);
     allow(MEMORY_FDS_SENT, Command.CONFIG, CONFIGURED);
@@ -72,6 +75,7 @@ public enum SourceState {
     allow(DISCARDED, Command.STATE, STATE_SENT);
     allow(STATE_SENT, Command.COMPLETE, COMPLETE_SENT);
     allow(STATE_SENT, Command.COMPLETE_PAUSED, COMPLETE_SENT);
+    allow(COMPLETED, Command.SETTLED, SETTLED);
     for (SourceState state : values()) {
       if (state.guestIsHere() && state != ABANDONED) {
         allow(state, Command.ABANDON, ABANDONED);
@@ -101,7 +105,7 @@ public enum SourceState {
 
   /** Whether nothing more may be sent on the main connection. */
   public boolean isFinal() {
-    return this == COMPLETED || this == ABANDONED;
+    return this == COMPLETED || this == SETTLED || this == ABANDONED;
   }
 
   /**
@@ -109,7 +113,7 @@ public enum SourceState {
    * #COMPLETE_SENT}: only the destination's word, or an operator's, ends that.
    */
   public boolean guestIsHere() {
-    return this != COMPLETE_SENT && this != COMPLETED;
+    return this != COMPLETE_SENT && this != COMPLETED && this != SETTLED;
   }
 
   /**

@@ -45,7 +45,7 @@ public final class ArrivingPages implements AutoCloseable {
   private final PageInstaller installer;
   private final ArrivalListener listener;
   private final GuestPages pages;
-  private final PresentBitmap claimed;
+  private volatile PresentBitmap claimed;
   private final PresentBitmap present;
   // Whether a page that has not arrived may hold something: what it was before it was discarded.
   private final boolean stale;
@@ -120,6 +120,19 @@ public final class ArrivingPages implements AutoCloseable {
    */
   long claim(long first, long max) {
     return claimed.setRun(first, Math.min(max, pages.regionEnd(first) - first));
+  }
+
+  /**
+   * Gives back what was claimed and has not arrived. Whoever claimed it must have ended: what it
+   * wrote of those pages is overwritten.
+   */
+  void releaseClaims() {
+    claimed = present.copy();
+  }
+
+  /** Pages that were touched and are not mapped yet. */
+  List<Gpa> awaited() {
+    return waiting.keySet().stream().map(pages::gpaOf).toList();
   }
 
   /**

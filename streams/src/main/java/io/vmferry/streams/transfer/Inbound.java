@@ -4,6 +4,7 @@ import io.vmferry.kvm.OwnedFd;
 import io.vmferry.kvm.memory.GuestMemory;
 import io.vmferry.streams.wire.Extensions;
 import io.vmferry.streams.wire.MemoryRangeTable;
+import io.vmferry.streams.wire.MigrationKey;
 import io.vmferry.streams.wire.Response;
 import java.util.function.LongConsumer;
 import org.apache.pekko.util.ByteString;
@@ -52,6 +53,9 @@ public sealed interface Inbound {
    */
   record Start(Extensions extensions, Answer answer) implements Question {}
 
+  /** The migration's key: later connections that bring it belong to the migration. */
+  record Identify(MigrationKey key, Answer answer) implements Question {}
+
   /**
    * The memory of a slot.
    *
@@ -95,6 +99,9 @@ public sealed interface Inbound {
    * @param paused whether it stays paused
    */
   record Complete(boolean paused, Answer answer) implements Question {}
+
+  /** The source knows that the guest is this side's; the last event. */
+  record Settled() implements Inbound {}
 
   /** The source gives up. */
   record Abandon(Answer answer) implements Question {}

@@ -9,6 +9,7 @@ import io.vmferry.streams.transport.Payloads;
 import io.vmferry.streams.wire.Command;
 import io.vmferry.streams.wire.Extensions;
 import io.vmferry.streams.wire.MemoryRangeTable;
+import io.vmferry.streams.wire.MigrationKey;
 import io.vmferry.streams.wire.ProtocolException;
 import io.vmferry.streams.wire.Request;
 import io.vmferry.streams.wire.Response;
@@ -37,8 +38,9 @@ import org.jspecify.annotations.Nullable;
  * is carried out here, once the consumer has handed over the guest's memory.
  *
  * <p>The stream ends after the answer to Complete, CompletePaused or Abandon, after an error
- * answer, or with {@link Inbound.Closed}. It never closes the connection: the consumer does, and
- * that is also how to end a stream that waits for the peer.
+ * answer, or with {@link Inbound.Closed}; where RECOVERY was agreed not after Complete, but with
+ * {@link Inbound.Settled}. It never closes the connection: the consumer does, and that is also how
+ * to end a stream that waits for the peer.
  */
 public final class InboundCommands extends GraphStage<SourceShape<Inbound>> {
   private final Outlet<Inbound> out = Outlet.create("InboundCommands.out");
@@ -125,8 +127,10 @@ public final class InboundCommands extends GraphStage<SourceShape<Inbound>> {
         case STATE -> ask(new Inbound.State(payload(length), new Pending()));
         case COMPLETE -> ask(new Inbound.Complete(false, new Pending()));
         case COMPLETE_PAUSED -> ask(new Inbound.Complete(true, new Pending()));
+        case IDENTIFY -> ask(new Inbound.Identify(key(length), new Pending()));
+        case SETTLED -> emit(out, new Inbound.Settled(), this::completeStage);
         case ABANDON -> ask(new Inbound.Abandon(new Pending()));
-        case PAGE_FAULT, PUSHED, FILLED ->
+        case PAGE_FAULT, PUSHED, FILLED, OWNER, MISSING ->
             throw new IllegalStateException("no state permits " + request);
       }
     }
@@ -143,6 +147,10 @@ public final class InboundCommands extends GraphStage<SourceShape<Inbound>> {
 
     private ByteString payload(int length) throws IOException {
       return ByteString.fromArrayUnsafe(Payloads.read(connection, length));
+    }
+
+    private MigrationKey key(int length) throws IOException {
+      return MigrationKey.decode(ByteBuffer.wrap(Payloads.read(connection, length)));
     }
 
     private void receiveDescriptor() throws IOException {
@@ -185,11 +193,11 @@ public final class InboundCommands extends GraphStage<SourceShape<Inbound>> {
       if (said.receiver() != null) {
         receiver = said.receiver();
       }
-      if (stateAfterAnswer == DestinationState.STARTED) {
+      if (state == DestinationState.ESTABLISHED) {
         agreed = said.response().extensions();
       }
       state = said.response().isOk() ? stateAfterAnswer : DestinationState.ABORTED;
-      if (state.isFinal()) {
+      if (state.isFinal(agreed)) {
         completeStage();
       } else if (isAvailable(out)) {
         next();

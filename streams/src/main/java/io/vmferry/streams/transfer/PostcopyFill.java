@@ -34,6 +34,7 @@ public final class PostcopyFill implements AutoCloseable {
   private boolean pushed;
   private boolean told;
   private int answered;
+  private boolean acknowledged;
   private boolean closed;
 
   /**
@@ -60,6 +61,23 @@ public final class PostcopyFill implements AutoCloseable {
     return finished.minimalCompletionStage();
   }
 
+  /**
+   * Whether the source knows that every page is here, once {@link #finished} has completed without
+   * a failure.
+   */
+  public synchronized boolean isAcknowledged() {
+    return acknowledged;
+  }
+
+  /**
+   * Ends this fill, and gives back what its connections had begun to bring: another may follow. Not
+   * from a thread of its connections.
+   */
+  public void giveBack() {
+    close();
+    arriving.releaseClaims();
+  }
+
   /** Takes over a fault connection, behind its role header. */
   public synchronized void addFaults(Connection connection) {
     if (refused(connection)) {
@@ -74,6 +92,8 @@ public final class PostcopyFill implements AutoCloseable {
     if (told) {
       added.end();
     }
+    // Touched while there was nobody to ask.
+    arriving.awaited().forEach(added::demand);
   }
 
   /** Takes over a push connection, behind its role header. */
@@ -98,7 +118,8 @@ public final class PostcopyFill implements AutoCloseable {
   }
 
   /**
-   * The guest has touched a page that it cannot see: maps it, or asks for it.
+   * The guest has touched a page that it cannot see: maps it, or asks for it, at the latest when
+   * the first fault connection comes.
    *
    * @param address anywhere in the page
    * @param sinceNanos when the fault was read (System.nanoTime)
@@ -107,6 +128,9 @@ public final class PostcopyFill implements AutoCloseable {
   public void onFault(Gpa address, long sinceNanos) throws IOException {
     if (!arriving.fault(address, sinceNanos)) {
       List<FaultConnection> all = faults;
+      if (all.isEmpty()) {
+        return; // whoever comes asks for it
+      }
       all.get((int) (arriving.pageAt(address) % all.size())).demand(address);
     }
   }
@@ -141,7 +165,12 @@ public final class PostcopyFill implements AutoCloseable {
 
   /** A push connection that has ended has nothing in it that would be lost by closing it. */
   private synchronized void tellOnceWhole() {
-    if (agreed.has(Extension.PUSH) && arriving.isComplete() && pushed && pushing == 0 && !told) {
+    if (agreed.has(Extension.PUSH)
+        && arriving.isComplete()
+        && pushed
+        && pushing == 0
+        && !told
+        && !closed) {
       told = true;
       faults.forEach(FaultConnection::end);
     }
@@ -152,6 +181,7 @@ public final class PostcopyFill implements AutoCloseable {
     if (failure != null) {
       failed(failure);
     } else if (answered == faults.size()) {
+      acknowledged = true;
       finished.complete(null);
     }
   }

@@ -39,7 +39,15 @@ public enum Command {
   /** Ends a fault connection: the destination has every page; no payload. */
   FILLED(0x8011, Extension.PUSH),
   /** A range table; what came for these pages is out of date, and postcopy brings them. */
-  DISCARD(0x8020, Extension.HYBRID);
+  DISCARD(0x8020, Extension.HYBRID),
+  /** The migration's key, by which a later connection is known to belong to it. */
+  IDENTIFY(0x8030, Extension.RECOVERY),
+  /** The source has read the answer to Complete; no payload, no answer. */
+  SETTLED(0x8031, Extension.RECOVERY),
+  /** Who has the guest, on a resume connection; no payload. */
+  OWNER(0x8032, Extension.RECOVERY),
+  /** Which pages are missing, on a resume connection; no payload. */
+  MISSING(0x8033, Extension.RECOVERY);
 
   private static final Command[] BASE = new Command[10];
   private static final List<Command> OF_EXTENSIONS = new ArrayList<>();

@@ -15,7 +15,9 @@ public enum ConnectionRole {
   /** Carries page faults, from the destination to the source. */
   FAULT(2),
   /** Carries pages that nobody asked for, in postcopy; only where PUSH was agreed. */
-  PUSH(3);
+  PUSH(3),
+  /** Takes a broken migration up again; only where RECOVERY was agreed. */
+  RESUME(4);
 
   private final int value;
 
@@ -39,6 +41,8 @@ public enum ConnectionRole {
           command == Command.PAGE_FAULT || command == Command.ABANDON || command == Command.FILLED;
       case PUSH ->
           command == Command.MEMORY || command == Command.MEMORY_ZERO || command == Command.PUSHED;
+      case RESUME ->
+          command == Command.IDENTIFY || command == Command.OWNER || command == Command.MISSING;
     };
   }
 
@@ -52,9 +56,11 @@ public enum ConnectionRole {
       case 1 -> PRECOPY_MEMORY;
       case 2 -> FAULT;
       case 3 -> PUSH;
+      case 4 -> RESUME;
       default ->
           throw new ProtocolException(
-              "connection role precopy memory (1), fault (2) or push (3)", "role " + value);
+              "connection role precopy memory (1), fault (2), push (3) or resume (4)",
+              "role " + value);
     };
   }
 

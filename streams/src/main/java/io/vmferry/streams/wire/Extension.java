@@ -13,7 +13,12 @@ public enum Extension {
   /** Postcopy: pages come unasked on push connections, and the end is said in a command. */
   PUSH(4),
   /** {@link Command#DISCARD}: precopy rounds, then postcopy of what is still dirty. */
-  HYBRID(5);
+  HYBRID(5),
+  /**
+   * A broken migration is taken up again: {@link Command#OWNER} after a lost answer to Complete,
+   * {@link Command#MISSING} after a broken postcopy.
+   */
+  RECOVERY(6);
 
   private final int mask;
 

@@ -9,7 +9,8 @@ import org.apache.pekko.util.ByteString;
  * @param status how the request went
  * @param extensions the extensions taken: means something in the answer to Start only, none and to
  *     be ignored in any other
- * @param length bytes of payload that follow, unsigned; not zero in answers to PageFault only
+ * @param length bytes of payload that follow, unsigned; not zero in answers to PageFault, Owner and
+ *     Missing only
  */
 public record Response(Status status, Extensions extensions, long length) {
   private static final Response OK = new Response(Status.OK, Extensions.NONE, 0);
@@ -30,6 +31,11 @@ public record Response(Status status, Extensions extensions, long length) {
     return new Response(Status.OK, Extensions.NONE, lengthBytes);
   }
 
+  /** Ok to Owner or Missing; so many bytes follow. */
+  public static Response payload(long lengthBytes) {
+    return new Response(Status.OK, Extensions.NONE, lengthBytes);
+  }
+
   /** Refused or failed; nothing follows. */
   public static Response error() {
     return ERROR;
@@ -41,7 +47,7 @@ public record Response(Status status, Extensions extensions, long length) {
   }
 
   /**
-   * Checks that nothing follows: only an answer to PageFault may announce bytes.
+   * Checks that nothing follows: the commands of a main connection are answered so.
    *
    * @return this response
    * @throws ProtocolException if bytes follow

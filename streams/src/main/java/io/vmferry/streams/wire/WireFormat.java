@@ -48,6 +48,12 @@ public final class WireFormat {
   /** Size of what stands before the table of a MemoryCompressed in bytes. */
   public static final int COMPRESSED_HEADER_BYTES = 8;
 
+  /** The payload of Identify: random, made by the source for one migration. */
+  public static final int KEY_BYTES = 16;
+
+  /** The payload of the answer to Owner: a u64, see {@link GuestOwner}. */
+  public static final int OWNER_BYTES = 8;
+
   /** Size of what stands before each block of a MemoryCompressed in bytes. */
   public static final int BLOCK_HEADER_BYTES = 4;
 

@@ -66,7 +66,9 @@ public final class WireLimits {
   public static int check(Request request) throws ProtocolException {
     long length = request.length();
     switch (request.command()) {
-      case START, COMPLETE, ABANDON, COMPLETE_PAUSED, PUSHED, FILLED -> exactly(request, 0);
+      case START, COMPLETE, ABANDON, COMPLETE_PAUSED, PUSHED, FILLED, SETTLED, OWNER, MISSING ->
+          exactly(request, 0);
+      case IDENTIFY -> exactly(request, WireFormat.KEY_BYTES);
       case MEMORY_FD -> exactly(request, WireFormat.SLOT_BYTES);
       case PAGE_FAULT -> exactly(request, WireFormat.RANGE_BYTES);
       case CONFIG -> atMost(request, CONFIG_BYTES);
