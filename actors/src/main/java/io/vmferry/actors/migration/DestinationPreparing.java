@@ -63,10 +63,7 @@ final class DestinationPreparing {
                     Steps.call(
                         () ->
                             Reception.listen(
-                                options,
-                                events,
-                                session.resume(),
-                                session.context().getSystem())),
+                                options, events, session.resume(), session.context().getSystem())),
                 session.blocking()),
             (listening, failure) ->
                 failure == null ? new Listening(listening) : new ListenFailed(failure));

@@ -1,6 +1,7 @@
 package io.vmferry.actors.migration;
 
 import io.vmferry.kvm.memory.GuestMemory;
+import io.vmferry.streams.transfer.Heartbeat;
 import io.vmferry.streams.transfer.Inbound;
 import io.vmferry.streams.transfer.InboundCommands;
 import io.vmferry.streams.transfer.MemoryReceiver;
@@ -8,6 +9,7 @@ import io.vmferry.streams.transfer.ResumeServing;
 import io.vmferry.streams.transport.Connection;
 import io.vmferry.streams.transport.Listener;
 import io.vmferry.streams.transport.MigrationUrl;
+import io.vmferry.streams.transport.PeerStalledException;
 import io.vmferry.streams.transport.TlsIdentity;
 import io.vmferry.streams.wire.ConnectionRole;
 import io.vmferry.streams.wire.Extension;
@@ -49,6 +51,7 @@ final class Reception implements AutoCloseable {
   private final Listener listener;
   private final ReceptionEvents events;
   private final ResumeServing.Answers resume;
+  private final Duration deadPeerTimeout;
   private final Materializer materializer;
   private final AtomicReference<@Nullable Connection> main = new AtomicReference<>();
   private final List<Connection> connections = new CopyOnWriteArrayList<>();
@@ -60,10 +63,12 @@ final class Reception implements AutoCloseable {
       Listener listener,
       ReceptionEvents events,
       ResumeServing.Answers resume,
+      Duration deadPeerTimeout,
       Materializer materializer) {
     this.listener = listener;
     this.events = events;
     this.resume = resume;
+    this.deadPeerTimeout = deadPeerTimeout;
     this.materializer = materializer;
   }
 
@@ -87,6 +92,7 @@ final class Reception implements AutoCloseable {
         Listener.bind(MigrationUrl.parse(options.receiverUrl()), tls),
         events,
         resume,
+        SessionTimeouts.of(system).deadPeer(),
         Materializer.matFromSystem(system));
   }
 
@@ -204,6 +210,8 @@ final class Reception implements AutoCloseable {
       events.pushConnection(connection);
     } else if (role == ConnectionRole.RESUME && agreed.has(Extension.RECOVERY)) {
       resume(connection);
+    } else if (role == ConnectionRole.HEARTBEAT && agreed.has(Extension.HEARTBEAT)) {
+      watch(connection);
     } else {
       drop(connection);
     }
@@ -222,6 +230,21 @@ final class Reception implements AutoCloseable {
       LOG.debug("A resume connection ended", e);
     } finally {
       drop(connection);
+    }
+  }
+
+  /** A source that is silent is dead: what it had open ends, and it may come back. */
+  private void watch(Connection connection) {
+    try {
+      Heartbeat.answer(connection, deadPeerTimeout);
+    } catch (PeerStalledException e) {
+      fail(new PeerStalledException("The source gives no sign of life.", e));
+      closeBut(connection);
+    } catch (IOException e) {
+      LOG.debug("A heartbeat connection ended", e);
+    } finally {
+      connections.remove(connection);
+      connection.close();
     }
   }
 

@@ -10,13 +10,15 @@ import org.apache.pekko.actor.typed.ActorSystem;
  * @param connect for a connection to be accepted
  * @param answer for the answer to a command
  */
-record SessionTimeouts(Duration connect, Duration answer, Duration recovery, Duration linger) {
+record SessionTimeouts(
+    Duration connect, Duration answer, Duration recovery, Duration linger, Duration deadPeer) {
   static SessionTimeouts of(ActorSystem<?> system) {
     Config config = system.settings().config().getConfig("vmferry.migration");
     return new SessionTimeouts(
         config.getDuration("connect-timeout"),
         config.getDuration("answer-timeout"),
         config.getDuration("recovery-patience"),
-        config.getDuration("linger"));
+        config.getDuration("linger"),
+        config.getDuration("dead-peer-timeout"));
   }
 }

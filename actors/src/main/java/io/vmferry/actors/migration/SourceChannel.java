@@ -4,11 +4,13 @@ import io.vmferry.kvm.OwnedFd;
 import io.vmferry.kvm.memory.GuestMemory;
 import io.vmferry.streams.pages.DirtyPages;
 import io.vmferry.streams.transfer.DiscardFrames;
+import io.vmferry.streams.transfer.Heartbeat;
 import io.vmferry.streams.transfer.MissingRanges;
 import io.vmferry.streams.transport.Connection;
 import io.vmferry.streams.transport.Connector;
 import io.vmferry.streams.transport.MigrationUrl;
 import io.vmferry.streams.transport.Payloads;
+import io.vmferry.streams.transport.PeerStalledException;
 import io.vmferry.streams.transport.TlsIdentity;
 import io.vmferry.streams.wire.Command;
 import io.vmferry.streams.wire.ConnectionRole;
@@ -45,6 +47,8 @@ public final class SourceChannel implements AutoCloseable {
   private final Duration answerTimeout;
   private final List<Connection> connections = new CopyOnWriteArrayList<>();
   private volatile @Nullable Connection main;
+  private volatile @Nullable Heartbeat heartbeat;
+  private volatile @Nullable IOException death;
   private volatile Extensions agreed = Extensions.NONE;
   private volatile @Nullable TlsIdentity tls;
   private volatile boolean closed;
@@ -73,8 +77,7 @@ public final class SourceChannel implements AutoCloseable {
    *
    * @throws io.vmferry.streams.transport.TransportException with one sentence for the user if the
    *     TLS files cannot be used, or there is no connection
-   * @throws ProtocolException if the destination takes an extension that
-   *     was not offered
+   * @throws ProtocolException if the destination takes an extension that was not offered
    */
   public void start(Extensions offered) throws IOException {
     Path files = tlsDirectory;
@@ -108,8 +111,9 @@ public final class SourceChannel implements AutoCloseable {
    * @throws PeerRefusedException if the destination does not know the migration
    */
   void resume(MigrationKey key) throws IOException {
-    connections.forEach(Connection::close);
+    closeConnections();
     connections.clear();
+    death = null;
     Connection connection = openWithRole(ConnectionRole.RESUME);
     main = connection;
     identify(key);
@@ -231,11 +235,45 @@ public final class SourceChannel implements AutoCloseable {
     return opened;
   }
 
+  /**
+   * Watches over the destination from here on, where HEARTBEAT was agreed: once it gives no sign of
+   * life every connection is closed, and {@link #causeOf} says why.
+   *
+   * @param timeout within it its death is noticed
+   */
+  void watch(Duration timeout) throws IOException {
+    if (agreed.has(Extension.HEARTBEAT)) {
+      heartbeat = Heartbeat.start(openWithRole(ConnectionRole.HEARTBEAT), timeout, this::onDeath);
+    }
+  }
+
+  private void onDeath(IOException cause) {
+    death =
+        cause instanceof PeerStalledException
+            ? new PeerStalledException("The destination gives no sign of life.", cause)
+            : cause;
+    connections.forEach(Connection::close);
+  }
+
+  /** Why an operation really failed: connections that this side closed say nothing of it. */
+  Throwable causeOf(Throwable failure) {
+    IOException dead = death;
+    return dead == null ? failure : dead;
+  }
+
+  private void closeConnections() {
+    Heartbeat beating = heartbeat;
+    if (beating != null) {
+      beating.close();
+    }
+    connections.forEach(Connection::close);
+  }
+
   /** Ends a call under way and closes every connection. */
   @Override
   public void close() {
     closed = true;
-    connections.forEach(Connection::close);
+    closeConnections();
   }
 
   private Connection openWithRole(ConnectionRole role) throws IOException {

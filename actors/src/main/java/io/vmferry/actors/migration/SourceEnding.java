@@ -62,8 +62,16 @@ final class SourceEnding {
 
   // It has been handed over, and that went wrong.
 
+  /** Why it really failed, if it failed because connections were closed on this side. */
+  private Throwable causeOf(Throwable failure) {
+    return Failures.code(failure) == FailureCode.PEER_LOST
+        ? session.channel().causeOf(failure)
+        : failure;
+  }
+
   /** After Complete was sent. */
-  Behavior<Command> answerLost(Throwable cause) {
+  Behavior<Command> answerLost(Throwable failure) {
+    Throwable cause = causeOf(failure);
     session.channel().close();
     session
         .context()
@@ -79,7 +87,8 @@ final class SourceEnding {
             true));
   }
 
-  Behavior<Command> postcopyBroke(Throwable cause) {
+  Behavior<Command> postcopyBroke(Throwable failure) {
+    Throwable cause = causeOf(failure);
     session.channel().close();
     session.context().getLog().error("Migration {}: postcopy broke", session.id(), cause);
     tellVm(Vm.Outcome.MOVED);
@@ -137,7 +146,8 @@ final class SourceEnding {
   }
 
   /** The guest stays here as it was. */
-  Behavior<Command> failed(MigrationPhase phase, Throwable cause) {
+  Behavior<Command> failed(MigrationPhase phase, Throwable failure) {
+    Throwable cause = causeOf(failure);
     session.killSwitch().abort(cause);
     session.channel().close();
     session

@@ -67,6 +67,7 @@ final class SourcePreparing {
       }
     }
     channel.config(MachineConfig.json(session.spec(), session.seed().machine()).asByteBuffer());
+    channel.watch(session.deadPeerTimeout());
     return switch (options.mode()) {
       case PRECOPY, HYBRID -> channel.memoryConnections(options.connections());
       // Now, while the guest still runs here: State must not wait for them.

@@ -91,6 +91,7 @@ final class SourceRecovering {
   private Reconnected connect() throws IOException {
     SourceChannel channel = session.channel();
     channel.resume(session.key());
+    channel.watch(session.deadPeerTimeout());
     GuestOwner owner = channel.owner();
     if (!postcopy || owner == GuestOwner.SOURCE) {
       return new Reconnected(owner, DirtyPages.NONE, List.of());

@@ -57,6 +57,7 @@ final class SourceSession {
   private final String id;
   private final MigrationKey key = MigrationKey.random();
   private final Duration recoveryPatience;
+  private final Duration deadPeer;
   private final SendOptions options;
   private final Vm.SessionSeed seed;
   private final ActorRef<MigrationEvent> follower;
@@ -92,6 +93,7 @@ final class SourceSession {
             timeouts.connect(),
             timeouts.answer());
     this.recoveryPatience = timeouts.recovery();
+    this.deadPeer = timeouts.deadPeer();
     this.throttle = new Throttle(options.bandwidthBytesPerSecond());
     this.killSwitch = KillSwitches.shared(id);
     this.plan = new RoundPlan(options.downtime(), options.timeout(), options.timeoutStrategy());
@@ -206,6 +208,11 @@ final class SourceSession {
   /** How long to try. */
   Duration recoveryPatience() {
     return recoveryPatience;
+  }
+
+  /** Within this time a dead destination is noticed. */
+  Duration deadPeerTimeout() {
+    return deadPeer;
   }
 
   /** What the migration is known by; no log gets it. */

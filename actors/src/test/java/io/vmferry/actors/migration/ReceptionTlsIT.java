@@ -54,7 +54,10 @@ class ReceptionTlsIT {
     ReceiveOptions options =
         new ReceiveOptions(
             "tcp:127.0.0.1:0", MemoryMode.POSTCOPY, false, true, null, false, own.toString());
-    reception = Reception.listen(options, new Recorded(), KIT.system());
+    DestinationResume resume =
+        new DestinationResume(
+            KIT.<MigrationDestination.Command>createTestProbe().ref(), Duration.ofSeconds(10));
+    reception = Reception.listen(options, new Recorded(), resume, KIT.system());
     reception.accept();
   }
 
@@ -86,6 +89,11 @@ class ReceptionTlsIT {
     @Override
     public void pushConnection(Connection connection) {
       events.add("push");
+    }
+
+    @Override
+    public void settled() {
+      events.add("settled");
     }
 
     @Override

@@ -1,9 +1,11 @@
 package io.vmferry.daemon.e2e;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.vmferry.daemon.api.GuestLocation;
 import io.vmferry.daemon.api.MigrationView;
+import io.vmferry.daemon.api.Problem;
 import io.vmferry.daemon.e2e.WireProxy.Action;
 import io.vmferry.daemon.e2e.WireProxy.Trap;
 import io.vmferry.kvm.testing.RequiresKvm;
@@ -21,6 +23,8 @@ import org.junit.jupiter.api.io.TempDir;
 @Timeout(300)
 class LostHostIT {
   private static final String GUEST = "guest";
+
+  private static final String WATCHFUL = "vmferry.migration.dead-peer-timeout=2s";
 
   @TempDir private Path directory;
 
@@ -60,6 +64,58 @@ class LostHostIT {
       }
       assertEquals("failed", nodes.arrival(receiving).state());
       nodes.assertAbsent(nodes.destination(), GUEST);
+    }
+  }
+
+  @Test
+  void aDestinationThatHangsLeavesTheGuestOnTheSource() throws Exception {
+    try (TwoNodes nodes = TwoNodes.start(directory, WATCHFUL)) {
+      nodes.boot(GUEST, 2);
+      MigrationView receiving = nodes.receive("precopy");
+      try (WireProxy proxy =
+          new WireProxy(receiving.url(), Trap.at(Command.STATE, 1, Action.HOLD))) {
+        MigrationView sending = nodes.send(GUEST, proxy.url(), "precopy");
+        proxy.awaitSprung();
+
+        nodes.destination().freeze();
+
+        MigrationView departure = nodes.departure(sending);
+        Problem problem = Objects.requireNonNull(departure.problem());
+        assertEquals(GuestLocation.SOURCE, problem.guestLocation());
+        assertTrue(problem.message().contains("no sign of life"), problem::message);
+        nodes.destination().thaw();
+      }
+      nodes.assertRunsOn(nodes.source(), GUEST);
+      assertEquals("failed", nodes.arrival(receiving).state());
+      nodes.assertAbsent(nodes.destination(), GUEST);
+    }
+  }
+
+  @Test
+  void aPostcopyGoesOnOnceASourceThatHungIsBack() throws Exception {
+    try (TwoNodes nodes = TwoNodes.start(directory, WATCHFUL)) {
+      nodes.boot(GUEST, 2);
+      MigrationView receiving = nodes.receive("postcopy");
+      try (WireProxy proxy =
+          new WireProxy(receiving.url(), Trap.at(Command.MEMORY, 3, Action.HOLD))) {
+        MigrationView sending = nodes.send(GUEST, proxy.url(), "postcopy");
+        proxy.awaitSprung();
+
+        nodes.source().freeze();
+        Patience.until(
+            60,
+            () -> nodes.destination().log().contains("waits for its source"),
+            () -> nodes.destination().log());
+        nodes.source().thaw();
+
+        MigrationView departure = nodes.departure(sending);
+        MigrationView arrival = nodes.arrival(receiving);
+        assertEquals("completed", departure.state(), departure::toString);
+        assertEquals(
+            Objects.requireNonNull(departure.summary()).memoryDigest(),
+            Objects.requireNonNull(arrival.summary()).memoryDigest());
+      }
+      nodes.assertRunsOn(nodes.destination(), GUEST);
     }
   }
 }

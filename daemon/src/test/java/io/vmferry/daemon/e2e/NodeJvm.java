@@ -127,6 +127,23 @@ public final class NodeJvm implements AutoCloseable {
     process.destroyForcibly().onExit().join();
   }
 
+  /** Stops every thread of the process, as a host that hangs would. */
+  void freeze() throws IOException, InterruptedException {
+    signal("STOP");
+  }
+
+  /** Lets a frozen process go on. */
+  void thaw() throws IOException, InterruptedException {
+    signal("CONT");
+  }
+
+  private void signal(String signal) throws IOException, InterruptedException {
+    int code = new ProcessBuilder("kill", "-" + signal, "" + process.pid()).start().waitFor();
+    if (code != 0) {
+      throw new AssertionError("kill -" + signal + " " + name + " ended with " + code);
+    }
+  }
+
   /** Asks the process to end, and waits. */
   @Override
   public void close() {

@@ -10,7 +10,8 @@ import org.jspecify.annotations.Nullable;
 public final class PeerStalledException extends IOException {
   private static final long serialVersionUID = 1L;
 
-  PeerStalledException(@Nullable String message, @Nullable Throwable cause) {
+  /** A peer that says nothing, in one sentence. */
+  public PeerStalledException(@Nullable String message, @Nullable Throwable cause) {
     super(message, cause);
   }
 }

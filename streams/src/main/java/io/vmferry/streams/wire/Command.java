@@ -47,7 +47,9 @@ public enum Command {
   /** Who has the guest, on a resume connection; no payload. */
   OWNER(0x8032, Extension.RECOVERY),
   /** Which pages are missing, on a resume connection; no payload. */
-  MISSING(0x8033, Extension.RECOVERY);
+  MISSING(0x8033, Extension.RECOVERY),
+  /** The source is there; no payload. */
+  ALIVE(0x8040, Extension.HEARTBEAT);
 
   private static final Command[] BASE = new Command[10];
   private static final List<Command> OF_EXTENSIONS = new ArrayList<>();

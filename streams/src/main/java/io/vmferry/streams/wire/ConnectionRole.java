@@ -17,7 +17,9 @@ public enum ConnectionRole {
   /** Carries pages that nobody asked for, in postcopy; only where PUSH was agreed. */
   PUSH(3),
   /** Takes a broken migration up again; only where RECOVERY was agreed. */
-  RESUME(4);
+  RESUME(4),
+  /** Carries signs of life while the migration lasts; only where HEARTBEAT was agreed. */
+  HEARTBEAT(5);
 
   private final int value;
 
@@ -43,6 +45,7 @@ public enum ConnectionRole {
           command == Command.MEMORY || command == Command.MEMORY_ZERO || command == Command.PUSHED;
       case RESUME ->
           command == Command.IDENTIFY || command == Command.OWNER || command == Command.MISSING;
+      case HEARTBEAT -> command == Command.ALIVE;
     };
   }
 
@@ -57,10 +60,8 @@ public enum ConnectionRole {
       case 2 -> FAULT;
       case 3 -> PUSH;
       case 4 -> RESUME;
-      default ->
-          throw new ProtocolException(
-              "connection role precopy memory (1), fault (2), push (3) or resume (4)",
-              "role " + value);
+      case 5 -> HEARTBEAT;
+      default -> throw new ProtocolException("connection role from 1 to 5", "role " + value);
     };
   }
 

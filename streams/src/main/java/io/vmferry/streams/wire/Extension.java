@@ -18,7 +18,9 @@ public enum Extension {
    * A broken migration is taken up again: {@link Command#OWNER} after a lost answer to Complete,
    * {@link Command#MISSING} after a broken postcopy.
    */
-  RECOVERY(6);
+  RECOVERY(6),
+  /** {@link Command#ALIVE}: a side that has died, or hangs, is noticed. */
+  HEARTBEAT(7);
 
   private final int mask;
 

@@ -66,7 +66,16 @@ public final class WireLimits {
   public static int check(Request request) throws ProtocolException {
     long length = request.length();
     switch (request.command()) {
-      case START, COMPLETE, ABANDON, COMPLETE_PAUSED, PUSHED, FILLED, SETTLED, OWNER, MISSING ->
+      case START,
+          COMPLETE,
+          ABANDON,
+          COMPLETE_PAUSED,
+          PUSHED,
+          FILLED,
+          SETTLED,
+          OWNER,
+          MISSING,
+          ALIVE ->
           exactly(request, 0);
       case IDENTIFY -> exactly(request, WireFormat.KEY_BYTES);
       case MEMORY_FD -> exactly(request, WireFormat.SLOT_BYTES);

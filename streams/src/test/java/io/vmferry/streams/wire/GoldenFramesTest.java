@@ -1,6 +1,7 @@
 package io.vmferry.streams.wire;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import java.nio.ByteBuffer;
@@ -83,7 +84,27 @@ class GoldenFramesTest {
         Arguments.of(
             Extension.HYBRID,
             Request.discard(3),
-            "20 80 00 00 00 00 00 00 30 00 00 00 00 00 00 00"));
+            "20 80 00 00 00 00 00 00 30 00 00 00 00 00 00 00"),
+        Arguments.of(
+            Extension.RECOVERY,
+            Request.of(Command.IDENTIFY, WireFormat.KEY_BYTES),
+            "30 80 00 00 00 00 00 00 10 00 00 00 00 00 00 00"),
+        Arguments.of(
+            Extension.RECOVERY,
+            Request.of(Command.SETTLED),
+            "31 80 00 00 00 00 00 00 00 00 00 00 00 00 00 00"),
+        Arguments.of(
+            Extension.RECOVERY,
+            Request.of(Command.OWNER),
+            "32 80 00 00 00 00 00 00 00 00 00 00 00 00 00 00"),
+        Arguments.of(
+            Extension.RECOVERY,
+            Request.of(Command.MISSING),
+            "33 80 00 00 00 00 00 00 00 00 00 00 00 00 00 00"),
+        Arguments.of(
+            Extension.HEARTBEAT,
+            Request.of(Command.ALIVE),
+            "40 80 00 00 00 00 00 00 00 00 00 00 00 00 00 00"));
   }
 
   @ParameterizedTest
@@ -157,6 +178,10 @@ class GoldenFramesTest {
     assertEquals("01 00", Bytes.hex(ConnectionRole.PRECOPY_MEMORY.encode().asByteBuffer()));
     assertEquals("02 00", Bytes.hex(ConnectionRole.FAULT.encode().asByteBuffer()));
     assertEquals("03 00", Bytes.hex(ConnectionRole.PUSH.encode().asByteBuffer()));
+    assertEquals("05 00", Bytes.hex(ConnectionRole.HEARTBEAT.encode().asByteBuffer()));
+    assertEquals(ConnectionRole.HEARTBEAT, ConnectionRole.decode(Bytes.of("05 00")));
+    assertEquals("04 00", Bytes.hex(ConnectionRole.RESUME.encode().asByteBuffer()));
+    assertEquals(ConnectionRole.RESUME, ConnectionRole.decode(Bytes.of("04 00")));
     assertEquals(ConnectionRole.PUSH, ConnectionRole.decode(Bytes.of("03 00")));
     assertEquals(ConnectionRole.PRECOPY_MEMORY, ConnectionRole.decode(Bytes.of("01 00")));
     assertEquals(ConnectionRole.FAULT, ConnectionRole.decode(Bytes.of("02 00")));
@@ -165,6 +190,24 @@ class GoldenFramesTest {
         Bytes.hex(range.encode().asByteBuffer()));
     assertEquals(
         range, MemoryRange.decode(Bytes.of("00 20 00 00 01 00 00 00 00 00 20 00 00 00 00 00")));
+  }
+
+  @Test
+  void writesAndReadsKeysAndOwners() throws Exception {
+    MigrationKey key = new MigrationKey(0x0102_0304_0506_0708L, -1);
+    ByteBuffer buffer = ByteBuffer.allocate(24);
+
+    key.encode(buffer);
+    GuestOwner.SOURCE.encode(buffer);
+
+    assertEquals(
+        "08 07 06 05 04 03 02 01 ff ff ff ff ff ff ff ff 02 00 00 00 00 00 00 00",
+        Bytes.hex(buffer.flip()));
+    assertEquals(key, MigrationKey.decode(buffer));
+    assertEquals(GuestOwner.SOURCE, GuestOwner.decode(buffer));
+    assertThrows(ProtocolException.class, () -> GuestOwner.of(0));
+    assertThrows(ProtocolException.class, () -> GuestOwner.of(3));
+    assertFalse(key.toString().contains("1"), "a key must not get into a log");
   }
 
   @Test
