@@ -63,6 +63,8 @@ public final class VmHost {
     BOOT,
     PAUSE,
     RESUME,
+    /** Of a guest of which nobody knows where it runs; see {@link Vm.TakeOver}. */
+    TAKE_OVER,
     DELETE
   }
 
@@ -263,6 +265,7 @@ public final class VmHost {
       case BOOT -> askVm(request.name(), Vm.Boot::new, request.replyTo());
       case PAUSE -> askVm(request.name(), Vm.Pause::new, request.replyTo());
       case RESUME -> askVm(request.name(), Vm.Resume::new, request.replyTo());
+      case TAKE_OVER -> askVm(request.name(), Vm.TakeOver::new, request.replyTo());
       case DELETE -> delete(request.name(), request.replyTo());
     };
   }

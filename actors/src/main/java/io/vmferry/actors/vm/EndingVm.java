@@ -31,6 +31,16 @@ final class EndingVm {
         .build();
   }
 
+  /** As {@link #kept}, until the operator takes the guest back. */
+  Behavior<Command> unknown(boolean ran) {
+    return vm.receive(LifeCycle.HANDOVER_UNKNOWN)
+        .onMessage(Vm.TakeOver.class, m -> vm.takeOver(m.replyTo(), ran))
+        .onMessage(Vm.Delete.class, this::delete)
+        .onMessage(Vm.DigestMemory.class, vm::digest)
+        .onAnyMessage(m -> vm.refuse(LifeCycle.HANDOVER_UNKNOWN, m))
+        .build();
+  }
+
   /**
    * The guest is here and lacks pages that no longer come. Its vCPUs wait, or will: no kick brings
    * them out before the session gives up the missing pages, so that all it takes is its end.

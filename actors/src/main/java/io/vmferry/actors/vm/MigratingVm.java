@@ -23,6 +23,8 @@ final class MigratingVm {
   private final Vm vm;
   private final SessionControl session;
   private final boolean ranBefore;
+  // Whether the session has had what it takes to run the guest elsewhere.
+  private boolean saved;
 
   /**
    * @param session what the guest is owned by
@@ -46,7 +48,7 @@ final class MigratingVm {
         .onMessage(Vm.SaveState.class, m -> saveState(m.replyTo()))
         .onMessage(Vm.RunArrived.class, m -> runArrived(m.replyTo()))
         .onMessage(Vm.SessionEnded.class, m -> ended(m.outcome(), paused))
-        .onMessage(Vm.SessionDied.class, m -> ended(Vm.Outcome.STAYS, paused))
+        .onMessage(Vm.SessionDied.class, m -> died(paused))
         .onMessage(Vm.VcpuStopped.class, m -> guestEnded(LifeCycle.STOPPED, m.why()))
         .onMessage(Vm.VcpuFailed.class, m -> guestEnded(LifeCycle.FAILED, Vm.reason(m.cause())))
         .onAnyMessage(m -> vm.refuse(LifeCycle.MIGRATING, m))
@@ -167,6 +169,7 @@ final class MigratingVm {
   private Behavior<Command> saved(ActorRef<SessionReply> replyTo) {
     try {
       MachineState state = vm.machine().save(vm.vcpus().states());
+      saved = true;
       replyTo.tell(new Vm.GuestSaved(state));
     } catch (IOException e) {
       replyTo.tell(new Vm.GuestFailed(Vm.reason(e)));
@@ -196,7 +199,7 @@ final class MigratingVm {
         .onMessage(Vm.CancelMigration.class, this::cancel)
         .onMessage(Vm.SwitchToPostcopy.class, this::switchToPostcopy)
         .onMessage(Vm.SessionEnded.class, m -> ended(m.outcome(), pausedAfter))
-        .onMessage(Vm.SessionDied.class, m -> ended(Vm.Outcome.STAYS, pausedAfter))
+        .onMessage(Vm.SessionDied.class, m -> died(pausedAfter))
         .onMessage(
             Vm.VcpuStopped.class,
             m -> {
@@ -229,6 +232,13 @@ final class MigratingVm {
     return Behaviors.same();
   }
 
+  /**
+   * A session that can no longer say what it did with the guest's state may have handed it over.
+   */
+  private Behavior<Command> died(boolean paused) {
+    return ended(saved ? Vm.Outcome.UNKNOWN : Vm.Outcome.STAYS, paused);
+  }
+
   private Behavior<Command> ended(Vm.Outcome outcome, boolean paused) {
     vm.throttle().set(0);
     return switch (outcome) {
@@ -238,7 +248,7 @@ final class MigratingVm {
       case STAYS_PAUSED -> vm.takeBack(false, false);
       case DISCARDED -> vm.discard();
       case MOVED -> vm.givenAway(LifeCycle.HANDED_OVER);
-      case UNKNOWN -> vm.givenAway(LifeCycle.HANDOVER_UNKNOWN);
+      case UNKNOWN -> vm.unknown(ranBefore);
     };
   }
 }

@@ -52,6 +52,13 @@ public final class Vm {
   /** Lets every vCPU run on; from paused. Answered {@link Described}. */
   public record Resume(ActorRef<Reply> replyTo) implements Request {}
 
+  /**
+   * Takes a guest back of which nobody knows whether it runs elsewhere: the operator says that it
+   * does not. If it does, it runs twice from here on. Answered {@link Described} or {@link
+   * Rejected}.
+   */
+  public record TakeOver(ActorRef<Reply> replyTo) implements Request {}
+
   /** Answered {@link Described}, in every state. */
   public record Describe(ActorRef<Reply> replyTo) implements Request {}
 
@@ -440,6 +447,22 @@ public final class Vm {
     detail = why;
     vcpus.tell(new Vcpu.Pause());
     return ending.kept(lifeCycle);
+  }
+
+  /**
+   * Nobody knows whether the guest runs elsewhere.
+   *
+   * @param ran whether it ran before it was handed over
+   */
+  Behavior<Command> unknown(boolean ran) {
+    return ending.unknown(ran);
+  }
+
+  /** The operator says that the guest does not run elsewhere. */
+  Behavior<Command> takeOver(ActorRef<Reply> replyTo, boolean ran) {
+    context.getLog().warn("Guest {} is taken over by the operator's word", spec.name());
+    regions.forEach(region -> region.tell(new MemoryRegion.StopDirtyLog()));
+    return ran ? resume(replyTo) : describeAs(paused(), LifeCycle.PAUSED, replyTo);
   }
 
   private Behavior<Command> failWhileAsked(VcpuFailed failed, ActorRef<Reply> replyTo) {

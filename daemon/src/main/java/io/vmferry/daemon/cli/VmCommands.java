@@ -13,6 +13,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
 /** The vm commands that name at most a VM; {@link VmCreateCommand} has a file of its own. */
@@ -70,13 +71,22 @@ final class VmCommands {
 
   @Command(name = "resume", description = "Lets a paused VM go on.")
   static final class Resume extends OneVm {
+    @Option(
+        names = "--take-over",
+        description = {
+          "Of a VM in state handover-unknown: it goes on here. Only after you have made sure that it"
+              + " does not run on the destination;",
+          "if it does, it runs twice from then on."
+        })
+    private boolean takeOver;
+
     Resume(Console console) {
       super(console);
     }
 
     @Override
     void act(NodeClient client) throws IOException {
-      show(client.resume(name));
+      show(takeOver ? client.takeOver(name) : client.resume(name));
     }
   }
 

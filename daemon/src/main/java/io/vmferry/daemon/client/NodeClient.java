@@ -97,6 +97,15 @@ public final class NodeClient {
     return vmAction(name, "resume");
   }
 
+  /**
+   * Lets a guest go on of which nobody knows whether it runs elsewhere.
+   *
+   * @throws NodeException if that is known
+   */
+  public VmView takeOver(String name) throws IOException {
+    return vmAction(name, "take-over");
+  }
+
   /** Ends a VM and gives its memory back. */
   public void deleteVm(String name) throws IOException {
     send("DELETE", "/v1/vms/" + segment(name), null, Void.class);

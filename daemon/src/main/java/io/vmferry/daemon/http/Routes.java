@@ -122,12 +122,13 @@ public final class Routes extends AllDirectives {
                             request -> node.sendMigration(name, request)))),
         change(name, VmChange.BOOT),
         change(name, VmChange.PAUSE),
-        change(name, VmChange.RESUME));
+        change(name, VmChange.RESUME),
+        change(name, VmChange.TAKE_OVER));
   }
 
   private Route change(String name, VmChange change) {
     return path(
-        change.name().toLowerCase(Locale.ROOT),
+        change.name().toLowerCase(Locale.ROOT).replace('_', '-'),
         () -> post(() -> answer(() -> node.changeVm(name, change))));
   }
 

@@ -7,5 +7,7 @@ public enum VmChange {
   /** Stops its vCPUs. */
   PAUSE,
   /** Lets them go on. */
-  RESUME
+  RESUME,
+  /** Resumes a guest of which nobody knows whether it runs elsewhere. */
+  TAKE_OVER
 }

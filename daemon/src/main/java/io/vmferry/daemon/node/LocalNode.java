@@ -105,6 +105,7 @@ final class LocalNode implements NodeApi {
           case BOOT -> VmHost.Change.BOOT;
           case PAUSE -> VmHost.Change.PAUSE;
           case RESUME -> VmHost.Change.RESUME;
+          case TAKE_OVER -> VmHost.Change.TAKE_OVER;
         };
     return describe(replyTo -> new VmHost.ChangeVm(name, hostChange, replyTo), askTimeout);
   }

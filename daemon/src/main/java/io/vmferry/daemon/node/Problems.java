@@ -92,6 +92,11 @@ final class Problems {
           + failure.vm()
           + "' at that node lets it go on";
     }
+    if (location == GuestLocation.UNKNOWN && failure.guestPaused()) {
+      return "Look at the destination first; if it certainly does not run there, 'vmferry vm resume "
+          + failure.vm()
+          + " --take-over' at the source lets it go on";
+    }
     return failure.code() == FailureCode.CANCELLED ? null : hint(failure.code());
   }
 

@@ -3,6 +3,7 @@ package io.vmferry.daemon.e2e;
 import static io.vmferry.daemon.e2e.TwoNodes.MIB;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.vmferry.daemon.api.GuestLocation;
@@ -220,6 +221,10 @@ class FailureIT {
     assertEquals("handover-unknown", nodes.source().client().vm(GUEST).state());
     assertEquals("failed", nodes.arrival(receiving).state());
     nodes.assertAbsent(nodes.destination(), GUEST);
+
+    assertThrows(NodeException.class, () -> nodes.source().client().resume(GUEST));
+    assertEquals("running", nodes.source().client().takeOver(GUEST).state());
+    nodes.assertRunsOn(nodes.source(), GUEST);
   }
 
   @ParameterizedTest
@@ -293,8 +298,7 @@ class FailureIT {
     assertLocation(GuestLocation.DESTINATION, nodes.arrival(receiving));
     assertEquals("handed-over", nodes.source().client().vm(GUEST).state());
     NodeException refused =
-        org.junit.jupiter.api.Assertions.assertThrows(
-            NodeException.class, () -> nodes.source().client().resume(GUEST));
+        assertThrows(NodeException.class, () -> nodes.source().client().resume(GUEST));
     assertEquals("WRONG_STATE", refused.problem().code());
     // Its vCPUs wait for pages; deleting it must end them all the same.
     assertEquals("migrating", nodes.destination().client().vm(GUEST).state());
