@@ -12,6 +12,10 @@ enum Carrier {
   FAULT,
   /** Role 3: its requests are not answered. */
   PUSH,
+  /** Role 4: takes a broken migration up again. */
+  RESUME,
+  /** Role 5: signs of life. */
+  HEARTBEAT,
   /** A role that this build does not know; its bytes pass as they are. */
   OTHER;
 
@@ -20,6 +24,8 @@ enum Carrier {
       case PRECOPY_MEMORY -> MEMORY;
       case FAULT -> FAULT;
       case PUSH -> PUSH;
+      case RESUME -> RESUME;
+      case HEARTBEAT -> HEARTBEAT;
     };
   }
 
