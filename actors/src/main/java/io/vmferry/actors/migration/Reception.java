@@ -5,6 +5,7 @@ import io.vmferry.streams.transfer.Heartbeat;
 import io.vmferry.streams.transfer.Inbound;
 import io.vmferry.streams.transfer.InboundCommands;
 import io.vmferry.streams.transfer.MemoryReceiver;
+import io.vmferry.streams.transfer.PrecopySender;
 import io.vmferry.streams.transfer.ResumeServing;
 import io.vmferry.streams.transport.Connection;
 import io.vmferry.streams.transport.Listener;
@@ -28,6 +29,7 @@ import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.LongConsumer;
 import org.apache.pekko.actor.typed.ActorSystem;
+import org.apache.pekko.stream.ActorAttributes;
 import org.apache.pekko.stream.Materializer;
 import org.apache.pekko.stream.javadsl.Sink;
 import org.jspecify.annotations.Nullable;
@@ -45,12 +47,12 @@ import org.slf4j.LoggerFactory;
  * connection, and further connections only with the very certificate of that: another host of the
  * same authority cannot attach itself to the migration. Source: docs/protocol.md#connections, #tls.
  */
-final class Reception implements AutoCloseable {
+public final class Reception implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(Reception.class);
 
   private final Listener listener;
   private final ReceptionEvents events;
-  private final ResumeServing.Answers resume;
+  private final ResumeServing.@Nullable Answers resume;
   private final Duration deadPeerTimeout;
   private final Materializer materializer;
   private final AtomicReference<@Nullable Connection> main = new AtomicReference<>();
@@ -62,7 +64,7 @@ final class Reception implements AutoCloseable {
   private Reception(
       Listener listener,
       ReceptionEvents events,
-      ResumeServing.Answers resume,
+      ResumeServing.@Nullable Answers resume,
       Duration deadPeerTimeout,
       Materializer materializer) {
     this.listener = listener;
@@ -96,20 +98,35 @@ final class Reception implements AutoCloseable {
         Materializer.matFromSystem(system));
   }
 
+  /**
+   * A reception for whoever agrees on no extension; nothing is accepted before {@link #accept}.
+   *
+   * @param listener owned by the reception from here on
+   */
+  public static Reception ofVersion0(
+      Listener listener, ReceptionEvents events, Materializer materializer) {
+    return new Reception(listener, events, null, Duration.ZERO, materializer);
+  }
+
   /** The address, with the port that was bound. */
   String url() {
     return listener.url().toString();
   }
 
+  /** Whether a source can hand over descriptors here. */
+  public boolean passesDescriptors() {
+    return listener.url() instanceof MigrationUrl.Unix;
+  }
+
   /** Starts the thread that accepts connections. */
-  void accept() {
+  public void accept() {
     Thread thread = new Thread(this::acceptAll, "accept-" + url());
     thread.setDaemon(true);
     thread.start();
   }
 
   /** The guest's memory is there: connections that carry memory may begin. */
-  void receiveInto(GuestMemory guestMemory, Extensions extensions, LongConsumer progress) {
+  public void receiveInto(GuestMemory guestMemory, Extensions extensions, LongConsumer progress) {
     agreed = extensions;
     memory.complete(new MemoryReceiver(guestMemory, extensions, progress));
   }
@@ -170,7 +187,10 @@ final class Reception implements AutoCloseable {
   private void serveMain(Connection connection) {
     events.sourceConnected();
     InboundCommands.source(connection)
-        .runWith(Sink.foreach(this::onInbound), materializer)
+        .runWith(
+            Sink.<Inbound>foreach(this::onInbound)
+                .withAttributes(ActorAttributes.dispatcher(PrecopySender.BLOCKING_DISPATCHER)),
+            materializer)
         .whenComplete((done, failure) -> onEnd(failure));
   }
 
@@ -208,8 +228,8 @@ final class Reception implements AutoCloseable {
       events.faultConnection(connection);
     } else if (role == ConnectionRole.PUSH) {
       events.pushConnection(connection);
-    } else if (role == ConnectionRole.RESUME && agreed.has(Extension.RECOVERY)) {
-      resume(connection);
+    } else if (role == ConnectionRole.RESUME && resume != null && agreed.has(Extension.RECOVERY)) {
+      resume(connection, resume);
     } else if (role == ConnectionRole.HEARTBEAT && agreed.has(Extension.HEARTBEAT)) {
       watch(connection);
     } else {
@@ -223,9 +243,9 @@ final class Reception implements AutoCloseable {
   }
 
   /** Whatever comes here is no failure of the migration: it may be a stranger. */
-  private void resume(Connection connection) {
+  private void resume(Connection connection, ResumeServing.Answers answers) {
     try {
-      new ResumeServing(connection, agreed, resume, () -> closeBut(connection)).run();
+      new ResumeServing(connection, agreed, answers, () -> closeBut(connection)).run();
     } catch (IOException e) {
       LOG.debug("A resume connection ended", e);
     } finally {

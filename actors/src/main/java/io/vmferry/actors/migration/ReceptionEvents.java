@@ -3,8 +3,8 @@ package io.vmferry.actors.migration;
 import io.vmferry.streams.transfer.Inbound;
 import io.vmferry.streams.transport.Connection;
 
-/** What a {@link Reception}'s threads see. Methods are called on those threads. */
-interface ReceptionEvents {
+/** What a {@link Reception}'s threads see. Methods are called on those threads, and may block. */
+public interface ReceptionEvents {
   /** The main connection is there. */
   void sourceConnected();
 

@@ -201,7 +201,7 @@ public final class SourceChannel implements AutoCloseable {
   }
 
   /** The connections memory travels on: the main one, or so many of its own. */
-  List<Connection> memoryConnections(int number) throws IOException {
+  public List<Connection> memoryConnections(int number) throws IOException {
     if (number == 1) {
       return List.of(main());
     }

@@ -1,44 +1,56 @@
 package io.vmferry.actors.snapshot;
 
+import io.vmferry.actors.migration.Reception;
+import io.vmferry.actors.migration.ReceptionEvents;
+import io.vmferry.kvm.Gpa;
 import io.vmferry.kvm.OwnedFd;
+import io.vmferry.kvm.memory.GuestMemory;
 import io.vmferry.kvm.memory.Memfd;
+import io.vmferry.kvm.memory.PageSize;
 import io.vmferry.streams.config.GuestRamMapping;
 import io.vmferry.streams.config.VmMigrationConfig;
 import io.vmferry.streams.snapshot.FileMemory;
 import io.vmferry.streams.snapshot.MemorySource;
+import io.vmferry.streams.snapshot.SlotMemory;
 import io.vmferry.streams.snapshot.SnapshotException;
 import io.vmferry.streams.snapshot.SnapshotWriter;
 import io.vmferry.streams.transfer.Inbound;
-import io.vmferry.streams.transfer.InboundCommands;
-import io.vmferry.streams.transfer.PrecopySender;
 import io.vmferry.streams.transport.Connection;
+import io.vmferry.streams.transport.Listener;
+import io.vmferry.streams.wire.Extensions;
 import io.vmferry.streams.wire.ProtocolException;
 import io.vmferry.streams.wire.Response;
 import java.io.IOException;
 import java.util.Map;
 import java.util.Objects;
 import java.util.TreeMap;
-import java.util.concurrent.CompletionException;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
-import org.apache.pekko.stream.ActorAttributes;
+import java.util.concurrent.atomic.AtomicLong;
 import org.apache.pekko.stream.Materializer;
-import org.apache.pekko.stream.javadsl.Sink;
+import org.apache.pekko.util.ByteString;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Takes one snapshot: the destination of a local migration, which keeps what comes. Complete is
- * answered once all of it is durable and in its place, and not before: the source may end then, and
- * its descriptors are all that there is of the guest.
+ * Takes one snapshot: the destination of a migration, which keeps what comes. Memory is handed over
+ * as descriptors, or sent into memory files of this side's. Complete is answered once all of it is
+ * durable and in its place, and not before: the source may end then, and what is here is all that
+ * there is of the guest.
  *
- * <p>Source: docs/protocol.md#local.
+ * <p>Source: docs/protocol.md#local and #precopy.
  */
 public final class SnapshotReceiver implements AutoCloseable {
   private final SnapshotWriter writer;
   private final SnapshotProgress progress;
-  private final Map<Integer, Memfd> memory = new TreeMap<>();
-  private @Nullable VmMigrationConfig config;
-  private @Nullable Throwable failure;
-  private boolean committed;
+  private final Map<Integer, Memfd> handedOver = new TreeMap<>();
+  private final CompletableFuture<Void> taken = new CompletableFuture<>();
+  // Of the reception's threads, one after the other; closed by another.
+  private volatile @Nullable Reception reception;
+  private volatile @Nullable GuestMemory sent;
+  private volatile @Nullable VmMigrationConfig config;
+  private volatile @Nullable Throwable failure;
+  private volatile boolean committed;
+  private final AtomicLong receivedBytes = new AtomicLong();
 
   /**
    * A receiver of one snapshot.
@@ -51,50 +63,71 @@ public final class SnapshotReceiver implements AutoCloseable {
   }
 
   /**
-   * Receives and stores.
+   * Receives from the source that connects first, and stores.
    *
-   * @param connection fresh; the caller closes it
+   * @param listener closed with this
    * @return completes when the snapshot is in its place and the source knows. Fails with {@link
    *     SnapshotException} if it cannot be stored or the source gave up, with {@link
    *     ProtocolException} if it sent what makes no snapshot (an error was answered), and with
    *     another {@link IOException} if the connection broke. The writer is to be closed then
    */
-  public CompletionStage<Void> receive(Connection connection, Materializer materializer) {
-    return InboundCommands.source(connection)
-        .runWith(
-            Sink.<Inbound>foreach(this::onInbound)
-                .withAttributes(ActorAttributes.dispatcher(PrecopySender.BLOCKING_DISPATCHER)),
-            materializer)
-        .thenAccept(
-            done -> {
-              Throwable cause = failure;
-              if (cause != null) {
-                throw new CompletionException(cause);
-              }
-              if (!committed) {
-                throw new CompletionException(
-                    new SnapshotException("The source ended before the snapshot was whole."));
-              }
-            });
+  public CompletionStage<Void> receive(Listener listener, Materializer materializer) {
+    Reception opened = Reception.ofVersion0(listener, new Events(), materializer);
+    reception = opened;
+    opened.accept();
+    return taken.minimalCompletionStage();
   }
 
-  private void onInbound(Inbound event) {
-    if (event instanceof Inbound.Question question) {
-      try {
-        answer(question);
-      } catch (IOException | IllegalArgumentException e) {
-        failure = e;
-        question.reply(Response.error());
+  /** What happens at the reception. */
+  private final class Events implements ReceptionEvents {
+    @Override
+    public void sourceConnected() {}
+
+    @Override
+    public void inbound(Inbound event) {
+      if (event instanceof Inbound.Question question) {
+        try {
+          answer(question);
+        } catch (IOException | IllegalArgumentException e) {
+          failure = e;
+          question.reply(Response.error());
+        }
       }
-    } else if (event instanceof Inbound.Closed closed) {
-      onClosed(closed.cause());
+    }
+
+    /** A guest without its memory makes no snapshot: State is refused then. */
+    @Override
+    public void faultConnection(Connection connection) {
+      connection.close();
+    }
+
+    @Override
+    public void pushConnection(Connection connection) {
+      connection.close();
+    }
+
+    @Override
+    public void settled() {}
+
+    @Override
+    public void ended() {
+      end(new SnapshotException("The source ended before the snapshot was whole."));
+    }
+
+    /** What a source does with a snapshot that is whole does not matter any more. */
+    @Override
+    public void failed(Throwable cause) {
+      end(cause);
     }
   }
 
-  /** What a source does with a snapshot that is whole does not matter any more. */
-  private void onClosed(Throwable cause) {
-    if (!committed && failure == null) {
-      failure = cause;
+  /** What was answered with an error is the reason, not what came of that. */
+  private void end(Throwable otherwise) {
+    Throwable first = failure;
+    if (committed) {
+      taken.complete(null);
+    } else {
+      taken.completeExceptionally(first == null ? otherwise : first);
     }
   }
 
@@ -103,8 +136,9 @@ public final class SnapshotReceiver implements AutoCloseable {
       keep(descriptor.slot(), descriptor.fd());
     } else if (question instanceof Inbound.Config configuration) {
       configure(configuration);
+      return;
     } else if (question instanceof Inbound.State state) {
-      writer.state(state.json());
+      state(state.json());
     } else if (question instanceof Inbound.Complete) {
       store();
     } else if (question instanceof Inbound.Abandon) {
@@ -121,7 +155,7 @@ public final class SnapshotReceiver implements AutoCloseable {
       fd.close();
       throw e;
     }
-    if (memory.putIfAbsent(slot, file) != null) {
+    if (handedOver.putIfAbsent(slot, file) != null) {
       file.close();
       throw new ProtocolException("each slot's memory once", "slot " + slot + " twice");
     }
@@ -129,8 +163,34 @@ public final class SnapshotReceiver implements AutoCloseable {
 
   private void configure(Inbound.Config event) throws IOException {
     VmMigrationConfig parsed = VmMigrationConfig.parse(event.json());
+    if (handedOver.isEmpty() && reception().passesDescriptors()) {
+      // It would be sent next, as over TCP; Cloud Hypervisor's daemon refuses that too.
+      throw new ProtocolException("the memory of every slot", "none; local=on hands it over");
+    }
+    if (!handedOver.isEmpty()) {
+      checkHandedOver(parsed);
+    }
+    config = parsed;
+    writer.config(event.json());
+    progress.begins(parsed.memoryBytes());
+    if (!handedOver.isEmpty()) {
+      event.reply(Response.ok());
+      return;
+    }
+    GuestMemory memory = SlotMemory.create(parsed, PageSize.KIB_4);
+    sent = memory;
+    reception().receiveInto(memory, Extensions.NONE, this::received);
+    event.accept(memory, this::received);
+  }
+
+  private void received(long bytes) {
+    receivedBytes.addAndGet(bytes);
+    progress.done(bytes);
+  }
+
+  private void checkHandedOver(VmMigrationConfig parsed) throws ProtocolException {
     for (GuestRamMapping slot : parsed.mappings()) {
-      Memfd file = memory.get(slot.slot());
+      Memfd file = handedOver.get(slot.slot());
       if (file == null) {
         throw new ProtocolException("the memory of slot " + slot.slot(), "none");
       }
@@ -140,26 +200,53 @@ public final class SnapshotReceiver implements AutoCloseable {
             file.sizeBytes() + " bytes");
       }
     }
-    config = parsed;
-    writer.config(event.json());
-    progress.begins(parsed.memoryBytes());
+  }
+
+  private void state(ByteString json) throws IOException {
+    if (sent != null && receivedBytes.get() == 0) {
+      throw new SnapshotException(
+          "The source sent no memory before the guest's state; let it send with"
+              + " memory_mode=precopy.");
+    }
+    writer.state(json);
   }
 
   private void store() throws IOException {
-    // Both are there: the protocol's states see to the one, configure to the other.
-    for (GuestRamMapping slot : Objects.requireNonNull(config).mappings()) {
-      Memfd file = Objects.requireNonNull(memory.get(slot.slot()));
-      MemorySource source = new FileMemory(file.file(), slot.fileOffset(), slot.size());
+    VmMigrationConfig stored = Objects.requireNonNull(config); // the protocol's states see to that
+    if (sent != null) {
+      progress.begins(stored.memoryBytes()); // once more: first it came, now it is written
+    }
+    for (GuestRamMapping slot : stored.mappings()) {
+      MemorySource source = new FileMemory(file(slot).file(), slot.fileOffset(), slot.size());
       writer.memory(slot, source, progress::done);
     }
     writer.commit();
     committed = true;
   }
 
-  /** Closes the writer and the source's memory. */
+  private Memfd file(GuestRamMapping slot) {
+    GuestMemory memory = sent;
+    return memory == null
+        ? Objects.requireNonNull(handedOver.get(slot.slot()))
+        : memory.regionAt(new Gpa(slot.gpa()), slot.size()).memfd();
+  }
+
+  private Reception reception() {
+    return Objects.requireNonNull(reception);
+  }
+
+  /** Closes the reception, the writer and the memory. */
   @Override
   public void close() {
-    memory.values().forEach(Memfd::close);
+    Reception opened = reception;
+    if (opened != null) {
+      opened.close();
+    }
+    handedOver.values().forEach(Memfd::close);
+    GuestMemory memory = sent;
+    if (memory != null) {
+      memory.close();
+    }
     writer.close();
   }
 }

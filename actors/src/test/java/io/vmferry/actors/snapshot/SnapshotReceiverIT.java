@@ -65,20 +65,7 @@ class SnapshotReceiverIT {
         new SnapshotReceiver(
             DirectoryWriter.begin(disk.resolve("snapshot")), SnapshotProgress.NONE);
     received =
-        CompletableFuture.supplyAsync(this::accept)
-            .thenCompose(
-                connection ->
-                    receiver
-                        .receive(connection, Materializer.matFromSystem(KIT.system()))
-                        .whenComplete((done, failure) -> connection.close()));
-  }
-
-  private Connection accept() {
-    try {
-      return listener.accept();
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    }
+        receiver.receive(listener, Materializer.matFromSystem(KIT.system())).toCompletableFuture();
   }
 
   @AfterEach

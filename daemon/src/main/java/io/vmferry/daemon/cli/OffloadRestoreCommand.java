@@ -1,10 +1,13 @@
 package io.vmferry.daemon.cli;
 
+import io.vmferry.actors.snapshot.RemoteSnapshotSender;
 import io.vmferry.actors.snapshot.SnapshotSender;
 import io.vmferry.daemon.offload.OffloadProgress;
+import io.vmferry.daemon.offload.OffloadRestore;
 import io.vmferry.daemon.offload.SnapshotPlace;
 import io.vmferry.streams.snapshot.SnapshotReader;
 import io.vmferry.streams.transport.MigrationUrl;
+import io.vmferry.streams.wire.WireLimits;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.concurrent.Callable;
@@ -17,19 +20,27 @@ import picocli.CommandLine.Option;
 @Command(
     name = "restore",
     description = {
-      "Sends a snapshot to a VMM that waits for one at a UNIX socket.",
-      "The VMM waits with: ch-remote receive-migration receiver_url=unix:SOCKET, and with",
+      "Sends a snapshot to a VMM that waits for one at a UNIX socket or a TCP port.",
+      "The VMM waits with: ch-remote receive-migration receiver_url=unix:SOCKET (tcp:HOST:PORT), and with",
       "memory_mode=postcopy for --ondemand."
     })
 final class OffloadRestoreCommand implements Callable<Integer> {
   private final Console console;
 
+  @Option(names = "--socket", paramLabel = "SOCKET", description = "Where the VMM listens.")
+  private @Nullable Path socket;
+
   @Option(
-      names = "--socket",
-      paramLabel = "SOCKET",
-      required = true,
-      description = "Where the VMM listens.")
-  private Path socket = Path.of("");
+      names = "--connect",
+      paramLabel = "tcp:HOST:PORT",
+      description = "Instead of a socket: where the VMM of another host listens.")
+  private @Nullable String connect;
+
+  @Option(
+      names = "--connections",
+      paramLabel = "N",
+      description = "With --connect: connections that carry memory, 1 to 128. Default: 1.")
+  private int connections = 1;
 
   @Option(
       names = "--input-dir",
@@ -60,9 +71,10 @@ final class OffloadRestoreCommand implements Callable<Integer> {
     SnapshotPlace place = stored.place(inputDir, "--input-dir");
     OffloadProgress shown = progress.on(console);
     try {
+      MigrationUrl url = url();
       SnapshotPlace.Opened<SnapshotReader> source = place.read(access.access(), key.load());
       try (SnapshotReader snapshot = source.snapshot()) {
-        send(snapshot, shown);
+        send(snapshot, url, shown);
       } finally {
         source.closeStore();
       }
@@ -75,13 +87,41 @@ final class OffloadRestoreCommand implements Callable<Integer> {
     return ExitCodes.OK;
   }
 
-  private void send(SnapshotReader snapshot, OffloadProgress shown) throws IOException {
-    try (SnapshotSender sender =
-        new SnapshotSender(snapshot, new MigrationUrl.Unix(socket), resume, shown)) {
+  private MigrationUrl url() {
+    MigrationUrl url = OffloadAddress.of(socket, connect, "--connect");
+    if (connections < 1 || connections > WireLimits.CONNECTIONS) {
+      throw new CommandFailure(ExitCodes.USAGE, "--connections takes 1 to 128");
+    }
+    if (connections > 1 && (onDemand || url instanceof MigrationUrl.Unix)) {
+      throw new CommandFailure(
+          ExitCodes.USAGE, "--connections is for --connect without --ondemand");
+    }
+    return url;
+  }
+
+  private void send(SnapshotReader snapshot, MigrationUrl url, OffloadProgress shown)
+      throws IOException {
+    if (url instanceof MigrationUrl.Tcp tcp) {
+      sendFar(snapshot, tcp, shown);
+      return;
+    }
+    try (SnapshotSender sender = new SnapshotSender(snapshot, url, resume, shown)) {
       if (onDemand) {
         sender.restoreOnDemand();
       } else {
         sender.restore();
+      }
+    }
+  }
+
+  private void sendFar(SnapshotReader snapshot, MigrationUrl.Tcp url, OffloadProgress shown)
+      throws IOException {
+    try (RemoteSnapshotSender sender =
+        new RemoteSnapshotSender(snapshot, url, access.tlsDir(), resume, shown)) {
+      if (onDemand) {
+        sender.restoreOnDemand();
+      } else {
+        OffloadRestore.send(sender, connections);
       }
     }
   }

@@ -9,6 +9,7 @@ import io.vmferry.daemon.offload.SnapshotPlace;
 import io.vmferry.daemon.units.Durations;
 import io.vmferry.daemon.units.Sizes;
 import io.vmferry.streams.snapshot.SnapshotWriter;
+import io.vmferry.streams.transport.MigrationUrl;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
@@ -23,9 +24,10 @@ import picocli.CommandLine.Option;
 @Command(
     name = "snapshot",
     description = {
-      "Waits for a VMM at a UNIX socket and keeps the guest it sends.",
+      "Waits for a VMM at a UNIX socket or a TCP port and keeps the guest it sends.",
       "The VMM sends it with:",
-      "ch-remote send-migration destination_url=unix:SOCKET,local=on"
+      "ch-remote send-migration destination_url=unix:SOCKET,local=on, or over TCP with",
+      "ch-remote send-migration destination_url=tcp:HOST:PORT[,connections=N][,tls_dir=DIR]"
     })
 final class OffloadSnapshotCommand implements Callable<Integer> {
   private final Console console;
@@ -39,9 +41,14 @@ final class OffloadSnapshotCommand implements Callable<Integer> {
   @Option(
       names = "--socket",
       paramLabel = "SOCKET",
-      required = true,
       description = "The socket to make; SOCKET.lock beside it keeps a second daemon away.")
-  private Path socket = Path.of("");
+  private @Nullable Path socket;
+
+  @Option(
+      names = "--listen",
+      paramLabel = "tcp:HOST:PORT",
+      description = "Instead of a socket, for a VMM of another host; port 0 is any free one.")
+  private @Nullable String listen;
 
   @Option(
       names = "--output-dir",
@@ -86,10 +93,11 @@ final class OffloadSnapshotCommand implements Callable<Integer> {
   public Integer call() {
     SnapshotPlace place = place();
     try {
+      MigrationUrl url = OffloadAddress.of(socket, listen, "--listen");
       SnapshotPlace.Opened<SnapshotWriter> target =
           place.write(access.access(), chunked.options(key.load()));
       try (SnapshotWriter writer = target.snapshot();
-          OffloadSocket listening = OffloadSocket.open(socket)) {
+          OffloadSocket listening = OffloadSocket.open(url, access.tlsDir())) {
         InterruptHook interrupt =
             InterruptHook.register("clean-up", () -> giveUp(writer, listening));
         try {
@@ -122,7 +130,7 @@ final class OffloadSnapshotCommand implements Callable<Integer> {
 
   private Taken take(SnapshotPlace place, SnapshotWriter writer, OffloadSocket listening)
       throws IOException {
-    console.note("Waiting for a VMM at " + socket + " ...");
+    console.note("Waiting for a VMM at " + listening.listener().url() + " ...");
     long start = System.nanoTime();
     OffloadProgress shown = progress.on(console);
     try {
@@ -154,7 +162,7 @@ final class OffloadSnapshotCommand implements Callable<Integer> {
     try {
       listening.close();
     } catch (IOException e) {
-      console.note("The socket " + socket + " could not be removed.");
+      console.note("The socket could not be removed.");
     }
   }
 }

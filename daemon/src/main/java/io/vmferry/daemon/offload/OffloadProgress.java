@@ -35,6 +35,7 @@ public final class OffloadProgress implements SnapshotProgress {
   @Override
   public synchronized void begins(long memoryBytes) {
     total = memoryBytes;
+    done = 0;
   }
 
   @Override

@@ -5,7 +5,6 @@ import io.vmferry.actors.migration.Failures;
 import io.vmferry.actors.snapshot.SnapshotProgress;
 import io.vmferry.actors.snapshot.SnapshotReceiver;
 import io.vmferry.streams.snapshot.SnapshotWriter;
-import io.vmferry.streams.transport.Connection;
 import java.io.IOException;
 import java.io.InterruptedIOException;
 import java.util.concurrent.ExecutionException;
@@ -26,9 +25,11 @@ public final class OffloadSnapshot {
   public static long take(OffloadSocket socket, SnapshotWriter writer, SnapshotProgress progress)
       throws IOException {
     ActorSystem system = ActorSystem.create("offload", ConfigFactory.load());
-    try (SnapshotReceiver receiver = new SnapshotReceiver(writer, progress);
-        Connection vmm = socket.accept()) {
-      receiver.receive(vmm, Materializer.matFromSystem(system)).toCompletableFuture().get();
+    try (SnapshotReceiver receiver = new SnapshotReceiver(writer, progress)) {
+      receiver
+          .receive(socket.listener(), Materializer.matFromSystem(system))
+          .toCompletableFuture()
+          .get();
       return writer.storedBytes();
     } catch (ExecutionException e) {
       Throwable cause = Failures.root(e.getCause() == null ? e : e.getCause());

@@ -1,9 +1,7 @@
 package io.vmferry.streams.snapshot;
 
-import io.vmferry.kvm.Gpa;
 import io.vmferry.kvm.memory.GuestMemory;
 import io.vmferry.kvm.memory.GuestRegion;
-import io.vmferry.kvm.memory.Memfd;
 import io.vmferry.kvm.memory.PageSize;
 import io.vmferry.streams.config.GuestRamMapping;
 import io.vmferry.streams.pages.GuestPages;
@@ -13,7 +11,6 @@ import io.vmferry.streams.wire.MemoryRange;
 import java.io.IOException;
 import java.io.InterruptedIOException;
 import java.nio.ByteBuffer;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
@@ -68,23 +65,10 @@ public final class SnapshotMemory implements SharedPages, AutoCloseable {
    */
   public static SnapshotMemory create(SnapshotReader snapshot, PageSize pageSize)
       throws IOException {
-    List<GuestRamMapping> slots = new ArrayList<>(snapshot.config().mappings());
-    slots.sort((one, other) -> Long.compare(one.gpa(), other.gpa()));
-    List<GuestRegion> regions = new ArrayList<>();
-    try {
-      for (GuestRamMapping slot : slots) {
-        Memfd memfd =
-            Memfd.create("snapshot-" + slot.slot(), slot.fileOffset() + slot.size(), pageSize);
-        regions.add(
-            GuestRegion.map(
-                slot.slot(), new Gpa(slot.gpa()), slot.size(), memfd, slot.fileOffset()));
-      }
-      return new SnapshotMemory(snapshot, slots, GuestMemory.adopt(regions));
-    } catch (IOException | IllegalArgumentException e) {
-      regions.forEach(region -> region.mapping().close());
-      regions.forEach(region -> region.memfd().close());
-      throw e;
-    }
+    return new SnapshotMemory(
+        snapshot,
+        SlotMemory.slots(snapshot.config()),
+        SlotMemory.create(snapshot.config(), pageSize));
   }
 
   /** The memory, one region for each slot. */

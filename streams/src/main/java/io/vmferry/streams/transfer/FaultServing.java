@@ -43,7 +43,6 @@ public final class FaultServing {
   /** The unit of counting, in bytes: a destination may ask in larger pages than the source has. */
   public static final long COUNTED_PAGE_BYTES = 4096;
 
-  private static final int CALL_BYTES = 1 << 20;
   // Requests of one read. A window's worth; the rest comes with the next read.
   private static final int REQUESTS_BYTES = 8 << 10;
   // Answers of one write: few enough that the destination does not wait for the last to be made.
@@ -57,6 +56,7 @@ public final class FaultServing {
   private final Extensions agreed;
   private final @Nullable PushOrder order;
   private final @Nullable SharedPages shared;
+  private final PageBytes bytes;
   private final LongConsumer progress;
   private final ByteBuffer requests = ByteBuffer.allocateDirect(REQUESTS_BYTES).limit(0);
   private final ByteBuffer headers =
@@ -93,7 +93,7 @@ public final class FaultServing {
       Extensions agreed,
       @Nullable PushOrder order,
       LongConsumer progress) {
-    this(connection, memory, served, agreed, order, null, progress);
+    this(connection, memory, served, agreed, order, null, memory::slice, progress);
   }
 
   private FaultServing(
@@ -103,6 +103,7 @@ public final class FaultServing {
       Extensions agreed,
       @Nullable PushOrder order,
       @Nullable SharedPages shared,
+      PageBytes bytes,
       LongConsumer progress) {
     this.connection = connection;
     this.memory = memory;
@@ -111,6 +112,7 @@ public final class FaultServing {
     this.agreed = agreed;
     this.order = order;
     this.shared = shared;
+    this.bytes = bytes;
     this.progress = progress;
     if (served.pages() != pages.count()) {
       throw new IllegalArgumentException("bitmap of another guest: " + served.pages() + " pages");
@@ -126,7 +128,26 @@ public final class FaultServing {
    */
   public static FaultServing ofShared(
       Connection connection, GuestMemory memory, PresentBitmap served, SharedPages shared) {
-    return new FaultServing(connection, memory, served, Extensions.NONE, null, shared, bytes -> {});
+    return new FaultServing(
+        connection, memory, served, Extensions.NONE, null, shared, memory::slice, bytes -> {});
+  }
+
+  /**
+   * Serves a destination of version 0 from elsewhere than memory.
+   *
+   * @param memory where the destination's addresses are; nothing of it is touched
+   * @param served as above
+   * @param bytes the pages' contents; what cannot be had is an error to the destination
+   * @param progress as above
+   */
+  public static FaultServing ofBytes(
+      Connection connection,
+      GuestMemory memory,
+      PresentBitmap served,
+      PageBytes bytes,
+      LongConsumer progress) {
+    return new FaultServing(
+        connection, memory, served, Extensions.NONE, null, null, bytes, progress);
   }
 
   /** A bitmap for the 4 KiB pages of a guest, none served yet. */
@@ -276,13 +297,14 @@ public final class FaultServing {
     }
   }
 
-  private void add(MemoryRange page) {
+  private void add(MemoryRange page) throws IOException {
+    ByteBuffer content = shared == null ? content(page.gpa(), (int) page.length()) : null;
     int start = headers.position();
     Response answer = shared == null ? Response.page(page.length()) : Response.ok();
     answer.encode(headers);
     batch.add(headers.slice(start, WireFormat.RESPONSE_BYTES));
-    if (shared == null) {
-      batch.add(memory.slice(page.start(), (int) page.length()));
+    if (content != null) {
+      batch.add(content);
     }
     answered.add(page);
   }
@@ -302,15 +324,28 @@ public final class FaultServing {
     headers.clear();
   }
 
+  /** As {@link #bring}; what was added to the batch before is answered first. */
+  private ByteBuffer content(long gpa, int length) throws IOException {
+    try {
+      return bytes.slice(new Gpa(gpa), length);
+    } catch (IOException e) {
+      flush();
+      write(Response.error());
+      throw e;
+    }
+  }
+
   private void sendLarge(MemoryRange page) throws IOException {
+    int first = (int) Math.min(PageBytes.CALL_BYTES, page.length());
+    ByteBuffer content = content(page.gpa(), first);
     Response.page(page.length()).encode(headers);
-    int first = (int) Math.min(CALL_BYTES, page.length());
-    connection.writeFully(headers.flip(), memory.slice(page.start(), first));
+    connection.writeFully(headers.flip(), content);
     headers.clear();
     progress.accept(first);
-    for (long done = first; done < page.length(); done += CALL_BYTES) {
-      int call = (int) Math.min(CALL_BYTES, page.length() - done);
-      connection.writeFully(memory.slice(new Gpa(page.gpa() + done), call));
+    for (long done = first; done < page.length(); done += PageBytes.CALL_BYTES) {
+      int call = (int) Math.min(PageBytes.CALL_BYTES, page.length() - done);
+      // Behind its header there is no place for an error: if this throws, the connection ends.
+      connection.writeFully(bytes.slice(new Gpa(page.gpa() + done), call));
       progress.accept(call);
     }
   }
