@@ -24,6 +24,8 @@ import org.jspecify.annotations.Nullable;
  *     sent
  * @param tlsDir the directory of this host's TLS files, for a TCP destination that has TLS; null
  *     for none
+ * @param preserveSource whether this is for a snapshot, after which the guest goes on here as it
+ *     was
  */
 public record SendOptions(
     String destinationUrl,
@@ -37,7 +39,8 @@ public record SendOptions(
     boolean extensions,
     Compression compression,
     boolean autoConverge,
-    @Nullable String tlsDir) {
+    @Nullable String tlsDir,
+    boolean preserveSource) {
   /** The most memory connections a destination accepts: docs/protocol.md, Connections. */
   public static final int MAX_CONNECTIONS = 128;
 
@@ -64,6 +67,10 @@ public record SendOptions(
     if (mode == MemoryMode.LOCAL && !(url instanceof MigrationUrl.Unix)) {
       throw new IllegalArgumentException(
           "A local migration hands memory over through a UNIX socket; use unix:/path");
+    }
+    if (preserveSource && mode != MemoryMode.LOCAL) {
+      throw new IllegalArgumentException(
+          "The source is preserved in a local hand-over only, to a daemon that takes a snapshot");
     }
     if (tlsDir != null && url instanceof MigrationUrl.Unix) {
       throw new IllegalArgumentException("TLS is for tcp: addresses; leave tls_dir out");
@@ -98,7 +105,8 @@ public record SendOptions(
         .extensions(extensions)
         .compression(compression)
         .autoConverge(autoConverge)
-        .tlsDir(tlsDir);
+        .tlsDir(tlsDir)
+        .preserveSource(preserveSource);
   }
 
   /** Collects options; what is not said has its default. */
@@ -115,6 +123,7 @@ public record SendOptions(
     private Compression compression = Compression.AUTO;
     private boolean autoConverge = true;
     private @Nullable String tlsDir;
+    private boolean preserveSource;
 
     private Builder(String destinationUrl, MemoryMode mode) {
       this.destinationUrl = destinationUrl;
@@ -176,6 +185,12 @@ public record SendOptions(
       return this;
     }
 
+    /** See {@link SendOptions#preserveSource()}. */
+    public Builder preserveSource(boolean wanted) {
+      preserveSource = wanted;
+      return this;
+    }
+
     /**
      * The options.
      *
@@ -194,7 +209,8 @@ public record SendOptions(
           extensions,
           compression,
           autoConverge,
-          tlsDir);
+          tlsDir,
+          preserveSource);
     }
   }
 }

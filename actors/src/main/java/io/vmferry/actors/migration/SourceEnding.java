@@ -60,6 +60,22 @@ final class SourceEnding {
                     !session.seed().running())));
   }
 
+  /** A snapshot of it was taken: the guest goes on here as it was before. */
+  Behavior<Command> preserved(@Nullable String digest) {
+    session.channel().close();
+    session.figures().resumed();
+    session
+        .context()
+        .getLog()
+        .info("Migration {}: {} was kept, and goes on here", session.id(), session.spec().name());
+    tellVm(Vm.Outcome.STAYS);
+    return end(
+        new MigrationEvent.Finished(
+            session
+                .figures()
+                .summary(session.id(), session.spec(), session.options().mode(), digest, true)));
+  }
+
   // It has been handed over, and that went wrong.
 
   /** Why it really failed, if it failed because connections were closed on this side. */

@@ -62,11 +62,16 @@ final class SourceHandover {
         .context()
         .pipeToSelf(
             CompletableFuture.runAsync(
-                () -> Steps.run(() -> session.channel().complete(!session.seed().running())),
+                () -> Steps.run(() -> session.channel().complete(staysPaused())),
                 session.blocking()),
             (done, failure) ->
                 failure == null ? new Completed() : new CompleteFailed(Failures.root(failure)));
     return completing(null);
+  }
+
+  /** A copy of a guest that goes on here must never run by itself. */
+  private boolean staysPaused() {
+    return !session.seed().running() || session.options().preserveSource();
   }
 
   private Behavior<Command> completing(FaultServer.@Nullable Event early) {
@@ -82,7 +87,8 @@ final class SourceHandover {
   }
 
   private Behavior<Command> onCompleteFailed(Throwable cause) {
-    if (cause instanceof PeerRefusedException) {
+    // A preserved guest is this side's whatever the answer: the other one was told not to run it.
+    if (cause instanceof PeerRefusedException || session.options().preserveSource()) {
       return ending.failed(MigrationPhase.SWITCHOVER, cause);
     }
     return session.recovers()
@@ -91,6 +97,9 @@ final class SourceHandover {
   }
 
   private Behavior<Command> onCompleted(FaultServer.@Nullable Event early) {
+    if (session.options().preserveSource()) {
+      return ending.preserved(digest);
+    }
     session.figures().resumed();
     session
         .context()

@@ -19,6 +19,8 @@ import org.jspecify.annotations.Nullable;
  * @param compression {@code auto}, {@code zstd}, {@code lz4} or {@code off}; absent for auto
  * @param autoConverge whether precopy may slow the guest down; absent for true
  * @param tlsDir the node's directory of TLS files, absolute; absent for a connection without TLS
+ * @param preserveSource whether the guest goes on on the source afterwards, which is for snapshots;
+ *     absent for false
  */
 @JsonNaming(SnakeCaseStrategy.class)
 public record SendMigrationRequest(
@@ -33,7 +35,8 @@ public record SendMigrationRequest(
     @Nullable Boolean extensions,
     @Nullable String compression,
     @Nullable Boolean autoConverge,
-    @Nullable String tlsDir) {
+    @Nullable String tlsDir,
+    @Nullable Boolean preserveSource) {
 
   /**
    * A request with the defaults: one connection, 300 ms, one hour, cancel, no limit, not verified;
@@ -57,6 +60,7 @@ public record SendMigrationRequest(
     private @Nullable String compression;
     private @Nullable Boolean autoConverge;
     private @Nullable String tlsDir;
+    private @Nullable Boolean preserveSource;
 
     private Builder(String destinationUrl, String memoryMode) {
       this.destinationUrl = destinationUrl;
@@ -118,6 +122,12 @@ public record SendMigrationRequest(
       return this;
     }
 
+    /** See {@link SendMigrationRequest#preserveSource()}. */
+    public Builder preserveSource(@Nullable Boolean wanted) {
+      preserveSource = wanted;
+      return this;
+    }
+
     /** The request. */
     public SendMigrationRequest build() {
       return new SendMigrationRequest(
@@ -132,7 +142,8 @@ public record SendMigrationRequest(
           extensions,
           compression,
           autoConverge,
-          tlsDir);
+          tlsDir,
+          preserveSource);
     }
   }
 }

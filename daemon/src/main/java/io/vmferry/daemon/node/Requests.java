@@ -108,6 +108,7 @@ final class Requests {
                 .compression(compression(request.compression()))
                 .autoConverge(!Boolean.FALSE.equals(request.autoConverge()))
                 .tlsDir(directory("tls_dir", request.tlsDir()))
+                .preserveSource(Boolean.TRUE.equals(request.preserveSource()))
                 .build());
   }
 

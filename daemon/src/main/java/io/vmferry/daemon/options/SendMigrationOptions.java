@@ -29,7 +29,7 @@ public final class SendMigrationOptions {
           + "[,local=on|off][,connections=<n>][,downtime_ms=<n>][,timeout_s=<n>]"
           + "[,timeout_strategy=cancel|ignore][,bandwidth=<rate>][,verify=on|off]"
           + "[,extensions=on|off][,compression=auto|zstd|lz4|off][,auto_converge=on|off]"
-          + "[,tls_dir=<path>]";
+          + "[,tls_dir=<path>][,preserve_source=on|off]";
 
   private static final List<String> NAMES =
       List.of(
@@ -45,8 +45,8 @@ public final class SendMigrationOptions {
           "extensions",
           "compression",
           "auto_converge",
-          "tls_dir");
-  private static final List<String> NOT_HERE = List.of("preserve_source");
+          "tls_dir",
+          "preserve_source");
 
   private SendMigrationOptions() {}
 
@@ -57,7 +57,6 @@ public final class SendMigrationOptions {
    * @throws OptionSyntaxException if they cannot be read or do not go together
    */
   public static SendMigrationRequest parse(String text) {
-    rejectNotHere(text);
     OptionList options =
         text.contains("=")
             ? OptionList.parse(text, NAMES)
@@ -69,6 +68,10 @@ public final class SendMigrationOptions {
     boolean local = options.toggle("local", false);
     int connections = (int) options.positive("connections", 1, MAX_CONNECTIONS);
     checkTogether(url, mode, local, connections);
+    boolean preserveSource = options.toggle("preserve_source", false);
+    if (preserveSource && !local) {
+      throw new OptionSyntaxException("preserve_source=on needs local=on: it is for snapshots");
+    }
     return SendMigrationRequest.to(url, local ? "local" : mode)
         .connections(connections)
         .downtimeMs(options.positive("downtime_ms", DEFAULT_DOWNTIME_MS, Integer.MAX_VALUE))
@@ -81,6 +84,7 @@ public final class SendMigrationOptions {
         .compression(options.oneOf("compression", "auto", List.of("auto", "zstd", "lz4", "off")))
         .autoConverge(options.toggle("auto_converge", true))
         .tlsDir(MigrationAddress.tlsDirectory("destination_url", url, options.get("tls_dir")))
+        .preserveSource(preserveSource)
         .build();
   }
 
@@ -89,15 +93,6 @@ public final class SendMigrationOptions {
     if (MigrationAddress.isUnix(url) && connections > 1) {
       throw new OptionSyntaxException(
           "connections=" + connections + " needs destination_url=tcp:<host>:<port>");
-    }
-  }
-
-  private static void rejectNotHere(String text) {
-    for (String name : NOT_HERE) {
-      if (text.startsWith(name + "=") || text.contains("," + name + "=")) {
-        throw new OptionSyntaxException(
-            "Cloud Hypervisor's option " + name + " is not supported by vmferry yet; leave it out");
-      }
     }
   }
 

@@ -8,6 +8,7 @@ import io.vmferry.daemon.api.CreateVmRequest;
 import io.vmferry.daemon.api.GuestConfig;
 import io.vmferry.daemon.api.MigrationView;
 import io.vmferry.daemon.api.ReceiveMigrationRequest;
+import io.vmferry.daemon.api.SendMigrationRequest;
 import io.vmferry.daemon.api.SummaryView;
 import io.vmferry.daemon.testing.CommandRun;
 import io.vmferry.kvm.memory.MemoryDigest;
@@ -93,6 +94,47 @@ class OffloadIT {
         Objects.requireNonNull(summary.fullMs()) > Objects.requireNonNull(summary.resumeMs()),
         summary::toString);
     assertEquals(digest(target), summary.memoryDigest());
+    nodes.assertRunsOn(nodes.source(), GUEST);
+  }
+
+  @Test
+  void aGuestThatIsPreservedGoesOnAndItsSnapshotIsWhole() throws Exception {
+    nodes.boot(GUEST, 2);
+    Path target = directory.resolve("preserved");
+    Path socket = directory.resolve("preserve.sock");
+    try (CommandRun daemon = offload(socket, target)) {
+      daemon.until(() -> daemon.err().contains("Waiting"));
+
+      MigrationView departure =
+          nodes.departure(
+              nodes.send(
+                  GUEST,
+                  SendMigrationRequest.to("unix:" + socket, "local")
+                      .verify(true)
+                      .preserveSource(true)
+                      .build()));
+
+      assertEquals("completed", departure.state(), departure::toString);
+      assertEquals(0, daemon.await(), daemon::err);
+      assertEquals(digest(target), Objects.requireNonNull(departure.summary()).memoryDigest());
+    }
+    nodes.assertRunsOn(nodes.source(), GUEST);
+  }
+
+  @Test
+  void aPreservedGuestGoesOnWhenTheAnswerIsLost() throws Exception {
+    nodes.boot(GUEST, 1);
+    Path socket = directory.resolve("lost.sock");
+    try (CommandRun daemon = offload(socket, directory.resolve("lost"))) {
+      daemon.until(() -> daemon.err().contains("Waiting"));
+      MigrationView sending =
+          nodes.send(
+              GUEST,
+              SendMigrationRequest.to("unix:" + socket, "local").preserveSource(true).build());
+      daemon.process().destroyForcibly().waitFor();
+      nodes.departure(sending);
+    }
+
     nodes.assertRunsOn(nodes.source(), GUEST);
   }
 

@@ -16,6 +16,7 @@ class SendMigrationOptionsTest {
     assertEquals(
         SendMigrationRequest.to("tcp:host:9000", "precopy")
             .extensions(true)
+            .preserveSource(false)
             .compression("auto")
             .autoConverge(true)
             .build(),
@@ -45,6 +46,7 @@ class SendMigrationOptionsTest {
             .bandwidth(10 << 20)
             .verify(true)
             .extensions(false)
+            .preserveSource(false)
             .compression("lz4")
             .autoConverge(false)
             .tlsDir("/etc/vmferry/tls")
@@ -77,8 +79,8 @@ class SendMigrationOptionsTest {
         "destination_url=udp:host:1         | destination_url=udp:host:1: write tcp:<host>:<port> or unix:<path>",
         "destination_url=unix:              | destination_url=unix:: write tcp:<host>:<port> or unix:<path>",
         "memory_mode=precopy                | destination_url is required, such as destination_url=tcp:host:9000",
-        "destination_url=tcp:h:1,speed=9    | Unknown option 'speed'; the names are destination_url, memory_mode, local, connections, downtime_ms, timeout_s, timeout_strategy, bandwidth, verify, extensions, compression, auto_converge, tls_dir",
-        "destination_url=tcp:h:1,local      | 'local' is not name=value; the names are destination_url, memory_mode, local, connections, downtime_ms, timeout_s, timeout_strategy, bandwidth, verify, extensions, compression, auto_converge, tls_dir",
+        "destination_url=tcp:h:1,speed=9    | Unknown option 'speed'; the names are destination_url, memory_mode, local, connections, downtime_ms, timeout_s, timeout_strategy, bandwidth, verify, extensions, compression, auto_converge, tls_dir, preserve_source",
+        "destination_url=tcp:h:1,local      | 'local' is not name=value; the names are destination_url, memory_mode, local, connections, downtime_ms, timeout_s, timeout_strategy, bandwidth, verify, extensions, compression, auto_converge, tls_dir, preserve_source",
         "destination_url=tcp:h:1,local=yes  | local=yes: write on or off",
         "destination_url=tcp:h:1,local=on   | local=on passes memory between processes of one host: it needs destination_url=unix:<path>",
         "destination_url=unix:/s,connections=2 | connections=2 needs destination_url=tcp:<host>:<port>",
@@ -89,7 +91,7 @@ class SendMigrationOptionsTest {
         "destination_url=unix:/s,local=on,memory_mode=postcopy | local=on and memory_mode=postcopy exclude each other: with local=on no page is sent",
         "destination_url=tcp:h:1,destination_url=tcp:h:2 | Option 'destination_url' is given twice",
         "destination_url=unix:/s,tls_dir=/x | tls_dir needs destination_url=tcp:<host>:<port>",
-        "destination_url=unix:/s,preserve_source=on | Cloud Hypervisor's option preserve_source is not supported by vmferry yet; leave it out"
+        "destination_url=unix:/s,preserve_source=on | preserve_source=on needs local=on: it is for snapshots"
       })
   void saysWhatIsWrong(String options, String message) {
     OptionSyntaxException e =
