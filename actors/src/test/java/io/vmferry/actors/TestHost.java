@@ -23,6 +23,11 @@ final class TestHost {
     this.host = kit.spawn(VmHost.create());
   }
 
+  /** What a receiving session may do on this host. */
+  HostGate gate(KvmAccess kvm) {
+    return new HostGate(host, kvm);
+  }
+
   void tell(VmHost.Command command) {
     host.tell(command);
   }

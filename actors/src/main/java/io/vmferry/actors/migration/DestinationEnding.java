@@ -146,6 +146,7 @@ final class DestinationEnding {
     if (!session.recovers()) {
       return Behaviors.stopped();
     }
+    session.hangUp();
     session.context().scheduleOnce(session.linger(), session.context().getSelf(), new LingerOver());
     return Behaviors.receive(Command.class)
         .onMessage(MissingAsked.class, session.filling()::onMissingAsked)

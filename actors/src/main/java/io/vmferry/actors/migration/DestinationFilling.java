@@ -32,6 +32,7 @@ final class DestinationFilling {
   private final List<Uffd.Command> forUffd = new ArrayList<>();
   private @Nullable Connection faults;
   private @Nullable ActorRef<Uffd.Command> uffd;
+  private Uffd.@Nullable Filled early;
   private long presentDigest;
 
   DestinationFilling(DestinationSession session) {
@@ -97,6 +98,17 @@ final class DestinationFilling {
 
   boolean hasStarted() {
     return uffd != null;
+  }
+
+  /** The fill has ended before the guest was ready: {@link #arriving} knows. */
+  void filledEarly(Uffd.Filled filled) {
+    early = filled;
+  }
+
+  /** A guest that is ready, with what was filled until now. */
+  ArrivedGuest arriving(ArrivedGuest guest) {
+    Uffd.Filled filled = early;
+    return filled == null ? guest : filled(guest, filled);
   }
 
   /** Every page is there, and the Uffd has ended. */

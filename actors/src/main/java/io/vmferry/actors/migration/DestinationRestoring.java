@@ -171,7 +171,7 @@ final class DestinationRestoring {
   private Behavior<Command> onUffdWhileAdmitting(Uffd.Event event) {
     return event instanceof Uffd.Broken broken
         ? refusedWhileAdmitting(broken.cause())
-        : Behaviors.same();
+        : noteFilled(event);
   }
 
   /** The guest's actor is being made and must be told: the end waits for it. */
@@ -200,7 +200,15 @@ final class DestinationRestoring {
   }
 
   private Behavior<Command> onUffdEarly(Uffd.Event event) {
-    return event instanceof Uffd.Broken broken ? refused(broken.cause()) : Behaviors.same();
+    return event instanceof Uffd.Broken broken ? refused(broken.cause()) : noteFilled(event);
+  }
+
+  /** A small guest has every page before it is restored. */
+  private Behavior<Command> noteFilled(Uffd.Event event) {
+    if (event instanceof Uffd.Filled filled) {
+      session.filling().filledEarly(filled);
+    }
+    return Behaviors.same();
   }
 
   private Behavior<Command> onRestored(Vm.SessionReply reply, @Nullable String digest) {
@@ -208,6 +216,7 @@ final class DestinationRestoring {
       return refused(DestinationEnding.guestFailure(reply));
     }
     open.reply(Response.ok());
-    return new DestinationHandover(session).ready(new ArrivedGuest(spec, digest));
+    return new DestinationHandover(session)
+        .ready(session.filling().arriving(new ArrivedGuest(spec, digest)));
   }
 }

@@ -137,6 +137,13 @@ final class DestinationSession {
         (value, failure) -> failure == null ? done.apply(value) : new StepFailed(failure));
   }
 
+  /** The connections are of no use any more; the source may open others. */
+  void hangUp() {
+    if (reception != null) {
+      reception.hangUp();
+    }
+  }
+
   void own(Reception listening) {
     reception = listening;
   }

@@ -268,9 +268,14 @@ public final class Reception implements AutoCloseable {
     }
   }
 
-  private void closeBut(Connection kept) {
+  /** Closes every connection and goes on listening: the source may come back. */
+  void hangUp() {
+    closeBut(null);
+  }
+
+  private void closeBut(@Nullable Connection kept) {
     List<Connection> dead = new ArrayList<>(connections);
-    dead.remove(kept);
+    dead.removeIf(connection -> connection == kept);
     dead.forEach(Connection::close);
     connections.removeAll(dead);
   }

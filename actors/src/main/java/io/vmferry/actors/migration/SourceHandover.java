@@ -41,10 +41,14 @@ final class SourceHandover {
           return new StateAccepted();
         },
         accepted -> accepted);
+    return sendingState(null);
+  }
+
+  private Behavior<Command> sendingState(FaultServer.@Nullable Event early) {
     return session.state(
         MigrationPhase.SWITCHOVER,
         on ->
-            on.onMessage(StateAccepted.class, m -> complete())
+            on.onMessage(StateAccepted.class, m -> complete(early))
                 .onMessage(FaultEvent.class, m -> onEarlyFaultEvent(m.event()))
                 .onMessage(
                     Cancel.class, m -> ending.failed(MigrationPhase.SWITCHOVER, cancellation())));
@@ -53,11 +57,12 @@ final class SourceHandover {
   private Behavior<Command> onEarlyFaultEvent(FaultServer.Event event) {
     return event instanceof FaultServer.Broken broken
         ? ending.failed(MigrationPhase.SWITCHOVER, broken.cause())
-        : Behaviors.same();
+        // A small guest has every page before it is restored.
+        : sendingState(event);
   }
 
   /** From here on only a refusal brings the guest back. */
-  private Behavior<Command> complete() {
+  private Behavior<Command> complete(FaultServer.@Nullable Event early) {
     session
         .context()
         .pipeToSelf(
@@ -66,7 +71,7 @@ final class SourceHandover {
                 session.blocking()),
             (done, failure) ->
                 failure == null ? new Completed() : new CompleteFailed(Failures.root(failure)));
-    return completing(null);
+    return completing(early);
   }
 
   /** A copy of a guest that goes on here must never run by itself. */
