@@ -266,11 +266,12 @@ public final class VmHost {
       case PAUSE -> askVm(request.name(), Vm.Pause::new, request.replyTo());
       case RESUME -> askVm(request.name(), Vm.Resume::new, request.replyTo());
       case TAKE_OVER -> askVm(request.name(), Vm.TakeOver::new, request.replyTo());
-      case DELETE -> delete(request.name(), request.replyTo());
+      case DELETE -> end(request.name(), Vm.Delete::new, request.replyTo());
     };
   }
 
-  private Behavior<Command> delete(String name, ActorRef<Reply> replyTo) {
+  private Behavior<Command> end(
+      String name, Function<ActorRef<Vm.Reply>, Vm.Command> how, ActorRef<Reply> replyTo) {
     ActorRef<Vm.Command> vm = vms.get(name);
     if (vm == null) {
       return reject(replyTo, FailureCode.NO_SUCH_VM, absent(name));
@@ -279,7 +280,7 @@ public final class VmHost {
         Vm.Reply.class,
         vm,
         ASK_TIMEOUT,
-        Vm.Delete::new,
+        how::apply,
         (reply, failure) -> new Deleted(name, vm, reply == null ? SILENT : reply, replyTo));
     return Behaviors.same();
   }
@@ -378,8 +379,9 @@ public final class VmHost {
     sessions.remove(id);
     ActorRef<Vm.Command> vm = vms.get(m.event().vm());
     if (session.departure() && m.event() instanceof MigrationEvent.Finished && vm != null) {
-      // The session told the Vm that its guest has moved before it told us: it can be deleted.
-      return delete(m.event().vm(), context.getSystem().ignoreRef());
+      // The session told the Vm what became of its guest before it told us. A guest that was
+      // preserved is not forgotten.
+      return end(m.event().vm(), Vm.Forget::new, context.getSystem().ignoreRef());
     }
     return Behaviors.same();
   }

@@ -26,6 +26,7 @@ final class EndingVm {
   Behavior<Command> kept(LifeCycle lifeCycle) {
     return vm.receive(lifeCycle)
         .onMessage(Vm.Delete.class, this::delete)
+        .onMessage(Vm.Forget.class, m -> forget(m, lifeCycle))
         .onMessage(Vm.DigestMemory.class, vm::digest)
         .onAnyMessage(m -> vm.refuse(lifeCycle, m))
         .build();
@@ -55,6 +56,12 @@ final class EndingVm {
         .onMessage(Vm.VcpuFailed.class, m -> Behaviors.same())
         .onAnyMessage(m -> vm.refuse(LifeCycle.MIGRATING, m))
         .build();
+  }
+
+  private Behavior<Command> forget(Vm.Forget request, LifeCycle lifeCycle) {
+    return lifeCycle == LifeCycle.HANDED_OVER
+        ? delete(new Vm.Delete(request.replyTo()))
+        : vm.refuse(lifeCycle, request);
   }
 
   private Behavior<Command> deleteIncomplete(

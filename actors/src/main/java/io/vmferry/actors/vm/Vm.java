@@ -53,6 +53,12 @@ public final class Vm {
   public record Resume(ActorRef<Reply> replyTo) implements Request {}
 
   /**
+   * Deletes what is left of a guest that has moved; answered as {@link Delete}, and {@link
+   * Rejected} if it is here.
+   */
+  public record Forget(ActorRef<Reply> replyTo) implements Request {}
+
+  /**
    * Takes a guest back of which nobody knows whether it runs elsewhere: the operator says that it
    * does not. If it does, it runs twice from here on. Answered {@link Described} or {@link
    * Rejected}.

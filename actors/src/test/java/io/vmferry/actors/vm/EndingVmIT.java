@@ -3,6 +3,7 @@ package io.vmferry.actors.vm;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertInstanceOf;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.vmferry.actors.machine.Machine;
 import io.vmferry.kvm.KvmSystem;
@@ -94,6 +95,14 @@ class EndingVmIT {
     vm.run(new Vm.SessionEnded(Vm.Outcome.INCOMPLETE));
 
     assertWaitsAndCanBeDeleted();
+  }
+
+  @Test
+  void aGuestThatIsHereIsNotForgotten() {
+    vm.run(new Vm.Forget(deleted.getRef()));
+
+    assertInstanceOf(Vm.Rejected.class, deleted.receiveMessage());
+    assertTrue(vm.isAlive());
   }
 
   private void migrate() {

@@ -95,6 +95,8 @@ final class VmferryCommand implements Runnable {
             .addSubcommand(new VmCommands.Resume(console))
             .addSubcommand(new VmCommands.Info(console))
             .addSubcommand(new VmCommands.ShowConsole(console))
+            .addSubcommand(new VmSnapshotCommand(console))
+            .addSubcommand(new VmRestoreCommand(console))
             .addSubcommand(new VmCommands.Delete(console))
             .addSubcommand(new VmCommands.ListAll(console));
     CommandLine cluster =

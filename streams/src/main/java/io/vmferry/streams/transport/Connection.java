@@ -15,7 +15,7 @@ import org.jspecify.annotations.Nullable;
  * thread: use a thread or dispatcher made for that. Direct buffers go to the kernel without a copy
  * and may be views of guest memory; heap buffers are copied in small pieces and are for frames
  * only. Under TLS it is Java code that touches the buffers: they must not be views of pages that
- * are missing and watched by userfaultfd, or the JVM stops (docs/decisions/0016-tls.md).
+ * are missing and watched by userfaultfd, or the JVM stops (docs/decisions/0017-tls.md).
  */
 public interface Connection extends AutoCloseable {
 

@@ -22,7 +22,7 @@ import javax.net.ssl.SSLException;
  * <p>The engine encrypts straight out of the caller's buffers and decrypts straight into them where
  * a record fits whole; what does not fit waits in a buffer of one record. It is Java code that
  * touches these buffers, not the kernel: a view of guest memory must not be watched by userfaultfd
- * (docs/decisions/0016-tls.md).
+ * (docs/decisions/0017-tls.md).
  */
 final class TlsChannel implements ByteChannel, GatheringByteChannel {
   // On the heap: the ciphers of the JDK work on arrays, and copy from and to direct buffers.
