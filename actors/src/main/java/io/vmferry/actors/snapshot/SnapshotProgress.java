@@ -10,4 +10,7 @@ public interface SnapshotProgress {
 
   /** So many bytes of memory more are done, holes included. */
   default void done(long memoryBytes) {}
+
+  /** Something went wrong that does not matter to the guest; one sentence for the user. */
+  default void warns(String sentence) {}
 }

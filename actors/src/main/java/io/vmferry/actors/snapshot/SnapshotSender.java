@@ -5,13 +5,18 @@ import io.vmferry.kvm.memory.GuestMemory;
 import io.vmferry.kvm.memory.GuestRegion;
 import io.vmferry.kvm.memory.PageSize;
 import io.vmferry.streams.config.VmMigrationConfig;
+import io.vmferry.streams.pages.PageRun;
 import io.vmferry.streams.pages.PresentBitmap;
 import io.vmferry.streams.snapshot.SnapshotMemory;
 import io.vmferry.streams.snapshot.SnapshotReader;
+import io.vmferry.streams.snapshot.WorkingSetRecord;
 import io.vmferry.streams.transfer.FaultServing;
+import io.vmferry.streams.transfer.SharedPages;
 import io.vmferry.streams.transport.Connection;
 import io.vmferry.streams.transport.MigrationUrl;
+import io.vmferry.streams.wire.Extension;
 import io.vmferry.streams.wire.Extensions;
+import io.vmferry.streams.wire.MemoryRange;
 import io.vmferry.streams.wire.ProtocolException;
 import java.io.IOException;
 import java.time.Duration;
@@ -73,30 +78,54 @@ public final class SnapshotSender implements AutoCloseable {
   /**
    * Hands the guest over without its memory, and serves that until the destination has all of it.
    *
+   * @param workingSet whether to load first what earlier restores demanded, and to record what this
+   *     one does
    * @throws IOException as {@link #restore}; also if the destination closes before it has every
    *     page. The guest may be running there then, and waits at the next page it lacks
    */
-  public void restoreOnDemand() throws IOException {
-    channel.start(Extensions.NONE);
+  public void restoreOnDemand(boolean workingSet) throws IOException {
+    channel.start(Extensions.of(Extension.PREFAULT));
     progress.begins(snapshot.config().memoryBytes());
     try (SnapshotMemory files = SnapshotMemory.create(snapshot, pageSize(snapshot.config()))) {
-      describe(files);
-      Connection faults = channel.faultConnections(1).get(0);
+      WorkingSetRecord record = workingSet ? record(files) : null;
       List<FutureTask<Void>> work = new ArrayList<>();
       try {
-        // Before State: the destination may ask for pages to restore it.
-        work.add(start("serve-faults", () -> serve(faults, files)));
-        work.add(start("fill-memory", files::fill));
-        handOver();
-        join(work.get(0));
+        // Before the destination knows anything: what is there when its guest starts is not waited
+        // for.
+        List<PageRun> first = record == null ? List.of() : record.earlier();
+        work.add(start("fill-memory", () -> files.fill(first)));
+        describe(files);
+        serveWhileHandingOver(files, record, work);
       } catch (IOException e) {
         throw cause(files.failure(), e);
       } finally {
         files.stop();
-        faults.close();
         // They write to memory that is about to be unmapped.
         joinQuietly(work);
+        if (record != null) {
+          record.keep();
+        }
       }
+    }
+  }
+
+  private WorkingSetRecord record(SnapshotMemory files) {
+    return WorkingSetRecord.open(
+        snapshot, files.memory(), channel.agreed().has(Extension.PREFAULT), progress::warns);
+  }
+
+  private void serveWhileHandingOver(
+      SnapshotMemory files, @Nullable WorkingSetRecord record, List<FutureTask<Void>> work)
+      throws IOException {
+    Connection faults = channel.faultConnections(1).get(0);
+    try {
+      // Before State: the destination may ask for pages to restore it.
+      FutureTask<Void> serving = start("serve-faults", () -> serve(faults, files, record));
+      work.add(serving);
+      handOver();
+      join(serving);
+    } finally {
+      faults.close();
     }
   }
 
@@ -117,16 +146,28 @@ public final class SnapshotSender implements AutoCloseable {
     channel.config(snapshot.config().raw().asByteBuffer());
   }
 
-  private void serve(Connection faults, SnapshotMemory files) throws IOException {
+  private void serve(Connection faults, SnapshotMemory files, @Nullable WorkingSetRecord record)
+      throws IOException {
     GuestMemory memory = files.memory();
     PresentBitmap served = FaultServing.servedPages(memory);
     FaultServing.ofShared(
             faults,
             memory,
             served,
-            page -> {
-              files.bring(page);
-              progress.done(page.length());
+            channel.agreed(),
+            new SharedPages() {
+              @Override
+              public void demanded(MemoryRange page) {
+                if (record != null) {
+                  record.faulted(page);
+                }
+              }
+
+              @Override
+              public void bring(MemoryRange page) throws IOException {
+                files.bring(page);
+                progress.done(page.length());
+              }
             })
         .run();
   }

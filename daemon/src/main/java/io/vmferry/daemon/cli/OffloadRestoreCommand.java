@@ -57,6 +57,14 @@ final class OffloadRestoreCommand implements Callable<Integer> {
           "Start at once, and bring memory as the guest touches it and in the background.")
   private boolean onDemand;
 
+  @Option(
+      names = "--no-working-set",
+      description = {
+        "On demand: do not load first what earlier restores of this snapshot demanded,",
+        "and do not record what this one does."
+      })
+  private boolean noWorkingSet;
+
   @Mixin private SnapshotFlags stored = new SnapshotFlags();
   @Mixin private StoreKeyOption key = new StoreKeyOption();
   @Mixin private StoreAccessOption access = new StoreAccessOption();
@@ -107,7 +115,7 @@ final class OffloadRestoreCommand implements Callable<Integer> {
     }
     try (SnapshotSender sender = new SnapshotSender(snapshot, url, resume, shown)) {
       if (onDemand) {
-        sender.restoreOnDemand();
+        sender.restoreOnDemand(!noWorkingSet);
       } else {
         sender.restore();
       }

@@ -49,6 +49,19 @@ public final class OffloadProgress implements SnapshotProgress {
     }
   }
 
+  @Override
+  public synchronized void warns(String sentence) {
+    if (lineOpen) {
+      terminal.endLine();
+      lineOpen = false;
+    }
+    // JSON lines are for programs.
+    if (!json) {
+      terminal.out().println("Warning: " + sentence);
+      terminal.out().flush();
+    }
+  }
+
   private void show() {
     if (json) {
       terminal.out().printf("{\"bytes_done\":%d,\"bytes_total\":%d}%n", done, total);

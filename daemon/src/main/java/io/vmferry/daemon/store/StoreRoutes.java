@@ -5,6 +5,7 @@ import static org.apache.pekko.http.javadsl.server.PathMatchers.segment;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import io.vmferry.daemon.api.Json;
 import io.vmferry.streams.snapshot.SnapshotException;
+import io.vmferry.streams.snapshot.WorkingSet;
 import io.vmferry.streams.snapshot.remote.StoreProtocol;
 import io.vmferry.streams.snapshot.store.ChunkHeader;
 import io.vmferry.streams.snapshot.store.ChunkName;
@@ -62,7 +63,8 @@ final class StoreRoutes extends AllDirectives {
         StoreProtocol.ROOT,
         () ->
             pathPrefix(
-                StoreProtocol.VERSION, () -> concat(reading(), snapshots(), holds(), uploads())));
+                StoreProtocol.VERSION,
+                () -> concat(reading(), snapshots(), workingSets(), holds(), uploads())));
   }
 
   private Route reading() {
@@ -93,6 +95,27 @@ final class StoreRoutes extends AllDirectives {
                         concat(
                             get(() -> run(() -> bytes(store.manifest(checked(name))))),
                             delete(() -> run(() -> remove(name)))))));
+  }
+
+  private Route workingSets() {
+    return path(
+        segment("working-sets").slash(segment()),
+        id ->
+            concat(
+                get(() -> run(() -> workingSet(uuid(id)))),
+                put(
+                    () ->
+                        withBody(
+                            WorkingSet.MOST_BYTES,
+                            body -> {
+                              store.workingSet(uuid(id)).replace(body);
+                              return done();
+                            }))));
+  }
+
+  private HttpResponse workingSet(UUID generation) throws IOException {
+    byte[] kept = store.workingSet(generation).read();
+    return bytes(kept == null ? new byte[0] : kept);
   }
 
   private Route holds() {

@@ -15,8 +15,10 @@ import io.vmferry.kvm.memory.MemoryDigest;
 import io.vmferry.kvm.memory.PageSize;
 import io.vmferry.kvm.testing.RequiresKvm;
 import io.vmferry.kvm.testing.RequiresUffd;
+import io.vmferry.streams.pages.PageRun;
 import io.vmferry.streams.snapshot.DirectoryReader;
 import io.vmferry.streams.snapshot.SnapshotMemory;
+import io.vmferry.streams.snapshot.WorkingSet;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -25,6 +27,7 @@ import java.util.List;
 import java.util.Objects;
 import java.util.Random;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
@@ -139,6 +142,33 @@ class OffloadIT {
   }
 
   @Test
+  void whatAGuestDemandedIsLoadedFirstTheNextTime() throws Exception {
+    nodes.boot(GUEST, 2);
+    Path target = directory.resolve("again");
+    Path record = target.resolve("working-set");
+    snapshot(target, "completed");
+
+    restore(target, "postcopy", "--ondemand", "--no-working-set");
+    assertFalse(Files.exists(record));
+    nodes.delete(GUEST);
+    restore(target, "postcopy", "--ondemand");
+    List<PageRun> demanded = WorkingSet.decode(Files.readAllBytes(record)).runs();
+    long bytes = demanded.stream().mapToLong(PageRun::lengthBytes).sum();
+    assertTrue(bytes >= 4096 && bytes < 32 * MIB, bytes + " bytes were demanded");
+    nodes.delete(GUEST);
+    assertEquals("", restoreSaying(target, "postcopy", "Warning", "--ondemand"));
+    nodes.assertRunsOn(nodes.source(), GUEST);
+    List<PageRun> more = WorkingSet.decode(Files.readAllBytes(record)).runs();
+    assertEquals(demanded, more.subList(0, demanded.size()));
+    nodes.delete(GUEST);
+    Files.write(record, new byte[] {1, 2, 3});
+    assertEquals(
+        "Warning: The working set that is kept with the snapshot is ignored: it is none.",
+        restoreSaying(target, "postcopy", "Warning", "--ondemand"));
+    nodes.assertRunsOn(nodes.source(), GUEST);
+  }
+
+  @Test
   void aSecondDaemonAtTheSameSocketIsRefused() throws Exception {
     Path socket = directory.resolve("same.sock");
     try (CommandRun one = offload(socket, directory.resolve("one"))) {
@@ -231,30 +261,44 @@ class OffloadIT {
 
   private static MigrationView restore(Path snapshot, String mode, String... options)
       throws Exception {
-    MigrationView receiving =
-        nodes
-            .source()
-            .client()
-            .receiveMigration(
-                new ReceiveMigrationRequest(
-                    "unix:" + directory.resolve("back.sock"), mode, null, true, null, null, null));
-    List<String> line =
-        new ArrayList<>(
-            List.of(
-                "offload",
-                "restore",
-                "--socket",
-                directory.resolve("back.sock").toString(),
-                "--input-dir",
-                snapshot.toString(),
-                "--resume"));
-    line.addAll(List.of(options));
-    try (CommandRun daemon = CommandRun.start(directory, line.toArray(new String[0]))) {
-      assertEquals(0, daemon.await(), daemon::err);
-    }
+    MigrationView receiving = receive(mode);
+    runRestore(snapshot, options);
+    return arrival(receiving);
+  }
+
+  /** The lines of the daemon's that hold a word. */
+  private static String restoreSaying(Path snapshot, String mode, String word, String... options)
+      throws Exception {
+    MigrationView receiving = receive(mode);
+    String said = runRestore(snapshot, options);
+    arrival(receiving);
+    return said.lines().filter(line -> line.contains(word)).collect(Collectors.joining("\n"));
+  }
+
+  private static MigrationView arrival(MigrationView receiving) throws IOException {
     MigrationView arrived = nodes.source().client().awaitFinal(receiving.id(), TwoNodes.LIMIT);
     assertEquals("completed", arrived.state(), arrived::toString);
     return arrived;
+  }
+
+  private static MigrationView receive(String mode) throws IOException {
+    String url = "unix:" + directory.resolve("back.sock");
+    return nodes
+        .source()
+        .client()
+        .receiveMigration(new ReceiveMigrationRequest(url, mode, null, true, null, null, null));
+  }
+
+  /** What the daemon says. */
+  private static String runRestore(Path snapshot, String... options) throws Exception {
+    String socket = directory.resolve("back.sock").toString();
+    List<String> line = new ArrayList<>(List.of("offload", "restore", "--socket", socket));
+    line.addAll(List.of("--input-dir", snapshot.toString(), "--resume"));
+    line.addAll(List.of(options));
+    try (CommandRun daemon = CommandRun.start(directory, line.toArray(new String[0]))) {
+      assertEquals(0, daemon.await(), daemon::err);
+      return daemon.err();
+    }
   }
 
   private static MigrationView send(Path socket) throws IOException {

@@ -1,6 +1,8 @@
 package io.vmferry.daemon.store;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -10,6 +12,7 @@ import io.vmferry.kvm.memory.PageSize;
 import io.vmferry.streams.snapshot.SnapshotException;
 import io.vmferry.streams.snapshot.SnapshotMemory;
 import io.vmferry.streams.snapshot.Snapshots;
+import io.vmferry.streams.snapshot.WorkingSet;
 import io.vmferry.streams.snapshot.remote.RemoteStore;
 import io.vmferry.streams.snapshot.store.ChunkName;
 import io.vmferry.streams.snapshot.store.ChunkStore;
@@ -101,9 +104,16 @@ class RemoteStoreIT {
         assertEquals(MemoryDigest.of(memory), Snapshots.digest(reader));
         try (SnapshotMemory served = SnapshotMemory.create(reader, PageSize.KIB_4)) {
           served.bring(new MemoryRange(8192, 4096));
-          served.fill();
+          served.fill(List.of());
           assertEquals(MemoryDigest.of(memory), MemoryDigest.of(served.memory()));
         }
+        assertNull(reader.workingSet().read());
+        reader.workingSet().replace(new byte[] {1, 2});
+        assertArrayEquals(new byte[] {1, 2}, reader.workingSet().read());
+        assertArrayEquals(
+            new byte[] {1, 2}, local.workingSet(reader.generation()).read(), "it is there");
+        byte[] huge = new byte[WorkingSet.MOST_BYTES + 1];
+        assertRefused("has at most", () -> reader.workingSet().replace(huge));
         assertRefused("is being read", () -> store.remove("two"));
       }
       store.remove("one");

@@ -7,10 +7,19 @@ import io.vmferry.streams.config.GuestRamMapping;
 import io.vmferry.streams.config.VmMigrationConfig;
 import io.vmferry.streams.wire.ProtocolException;
 import io.vmferry.streams.wire.WireLimits;
+import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.FileTime;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.time.Instant;
+import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.TreeMap;
+import java.util.UUID;
 import org.apache.pekko.util.ByteString;
 
 /**
@@ -21,13 +30,14 @@ import org.apache.pekko.util.ByteString;
 public final class DirectoryReader implements SnapshotReader {
   private final VmMigrationConfig config;
   private final ByteString state;
-  private final Map<Integer, SparseFile> memory;
+  private final Map<Integer, SparseFile> memory = new TreeMap<>();
+  private final Map<Integer, FileTime> written = new TreeMap<>();
+  private final WorkingSetFile workingSet;
 
-  private DirectoryReader(
-      VmMigrationConfig config, ByteString state, Map<Integer, SparseFile> memory) {
+  private DirectoryReader(Path directory, VmMigrationConfig config, ByteString state) {
+    this.workingSet = new ReplacedFile(SnapshotFiles.workingSet(directory));
     this.config = config;
     this.state = state;
-    this.memory = memory;
   }
 
   /**
@@ -45,7 +55,7 @@ public final class DirectoryReader implements SnapshotReader {
           "File " + SnapshotFiles.config(directory) + " is not a guest's configuration.", e);
     }
     ByteString state = read(SnapshotFiles.state(directory), WireLimits.STATE_BYTES);
-    DirectoryReader reader = new DirectoryReader(config, state, new TreeMap<>());
+    DirectoryReader reader = new DirectoryReader(directory, config, state);
     try {
       for (GuestRamMapping slot : config.mappings()) {
         reader.open(SnapshotFiles.memory(directory, slot.slot()), slot);
@@ -78,21 +88,25 @@ public final class DirectoryReader implements SnapshotReader {
   }
 
   private void open(Path path, GuestRamMapping slot) throws SnapshotException {
+    SparseFile file;
     try {
-      SparseFile file = SparseFile.open(path);
+      file = SparseFile.open(path);
       memory.put(slot.slot(), file);
-      if (file.sizeBytes() != slot.size()) {
-        throw new SnapshotException(
-            "File "
-                + path
-                + " has "
-                + file.sizeBytes()
-                + " bytes; its slot has "
-                + slot.size()
-                + ".");
-      }
+      written.put(slot.slot(), Files.getLastModifiedTime(path));
     } catch (SyscallException e) {
       throw unreadable(path, e);
+    } catch (IOException e) {
+      throw new SnapshotException("File " + path + " cannot be read.", e);
+    }
+    if (file.sizeBytes() != slot.size()) {
+      throw new SnapshotException(
+          "File "
+              + path
+              + " has "
+              + file.sizeBytes()
+              + " bytes; its slot has "
+              + slot.size()
+              + ".");
     }
   }
 
@@ -124,6 +138,41 @@ public final class DirectoryReader implements SnapshotReader {
       throw new IllegalArgumentException("no slot " + slot.slot() + " in this snapshot");
     }
     return new FileMemory(file, 0, slot.size());
+  }
+
+  /**
+   * A digest over the configuration, the state, and the lengths and times of the memory files:
+   * reading these would take as long as the restore.
+   */
+  @Override
+  public UUID generation() {
+    MessageDigest digest = sha256();
+    for (ByteString part : List.of(config.raw(), state)) {
+      digest.update(ByteBuffer.allocate(Long.BYTES).putLong(0, part.size()));
+      digest.update(part.asByteBuffer());
+    }
+    memory.forEach(
+        (slot, file) -> {
+          Instant time = Objects.requireNonNull(written.get(slot)).toInstant();
+          ByteBuffer facts = ByteBuffer.allocate(2 * Integer.BYTES + 2 * Long.BYTES);
+          facts.putInt(slot).putLong(file.sizeBytes());
+          digest.update(facts.putLong(time.getEpochSecond()).putInt(time.getNano()).flip());
+        });
+    ByteBuffer bytes = ByteBuffer.wrap(digest.digest());
+    return new UUID(bytes.getLong(), bytes.getLong());
+  }
+
+  private static MessageDigest sha256() {
+    try {
+      return MessageDigest.getInstance("SHA-256");
+    } catch (NoSuchAlgorithmException e) {
+      throw new IllegalStateException("every Java has SHA-256", e);
+    }
+  }
+
+  @Override
+  public WorkingSetFile workingSet() {
+    return workingSet;
   }
 
   @Override

@@ -13,6 +13,8 @@ final class SnapshotFiles {
   static final String STATE = "state.json";
   private static final String MEMORY = "memory-";
 
+  private static final String WORKING_SET = "working-set";
+
   private SnapshotFiles() {}
 
   static Path config(Path directory) {
@@ -27,9 +29,16 @@ final class SnapshotFiles {
     return directory.resolve(MEMORY + slot);
   }
 
+  static Path workingSet(Path directory) {
+    return directory.resolve(WORKING_SET);
+  }
+
+  /** Whether a snapshot has a file of that name, or one that a killed process leaves in it. */
   static boolean isOne(String name) {
     return name.equals(CONFIG)
         || name.equals(STATE)
+        || name.equals(WORKING_SET)
+        || name.matches(WORKING_SET + "\\.[0-9a-f-]+\\.new")
         || (name.startsWith(MEMORY) && name.substring(MEMORY.length()).matches("\\d+"));
   }
 }

@@ -5,12 +5,14 @@ import io.vmferry.kvm.memory.GuestRegion;
 import io.vmferry.kvm.memory.PageSize;
 import io.vmferry.streams.config.GuestRamMapping;
 import io.vmferry.streams.pages.GuestPages;
+import io.vmferry.streams.pages.PageRun;
 import io.vmferry.streams.pages.PresentBitmap;
 import io.vmferry.streams.transfer.SharedPages;
 import io.vmferry.streams.wire.MemoryRange;
 import java.io.IOException;
 import java.io.InterruptedIOException;
 import java.nio.ByteBuffer;
+import java.util.Iterator;
 import java.util.List;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
@@ -112,13 +114,42 @@ public final class SnapshotMemory implements SharedPages, AutoCloseable {
   }
 
   /**
-   * Brings every page that is not claimed, by rising address, and lets demands go first. Returns
-   * early once {@link #stop} is called.
+   * Brings every page that is not claimed, and lets demands go first. Returns early once {@link
+   * #stop} is called.
    *
+   * @param first what is brought before everything else, in large reads by several threads; the
+   *     rest follows by rising address
    * @throws IOException if the snapshot cannot be read; demands may go on
    */
-  public void fill() throws IOException {
+  public void fill(List<PageRun> first) throws IOException {
     long most = Math.max(1, FILL_BYTES / pages.pageBytes());
+    Iterator<LoadPlan.Piece> pieces = LoadPlan.of(first, pages, most).iterator();
+    if (pieces.hasNext()) {
+      Workers.run(Workers.count(), "fill-first", () -> fill(pieces));
+    }
+    fillRest(most);
+  }
+
+  private void fill(Iterator<LoadPlan.Piece> pieces) throws IOException {
+    for (LoadPlan.Piece piece = next(pieces); piece != null; piece = next(pieces)) {
+      long end = piece.first() + piece.count();
+      for (long page = piece.first(); page >= 0 && page < end; page = claimed.nextClear(page)) {
+        yieldToDemands();
+        long mine = claimed.setRun(page, end - page);
+        if (mine > 0) {
+          load(page, mine);
+        }
+      }
+    }
+  }
+
+  private LoadPlan.@Nullable Piece next(Iterator<LoadPlan.Piece> pieces) {
+    synchronized (pieces) {
+      return stopped || !pieces.hasNext() ? null : pieces.next();
+    }
+  }
+
+  private void fillRest(long most) throws IOException {
     for (long page = claimed.nextClear(0); page >= 0 && !stopped; page = claimed.nextClear(page)) {
       yieldToDemands();
       long mine = claimed.setRun(page, Math.min(most, pages.regionEnd(page) - page));

@@ -2,6 +2,7 @@ package io.vmferry.streams.snapshot;
 
 import io.vmferry.streams.config.GuestRamMapping;
 import io.vmferry.streams.config.VmMigrationConfig;
+import java.util.UUID;
 import org.apache.pekko.util.ByteString;
 
 /**
@@ -22,6 +23,12 @@ public interface SnapshotReader extends AutoCloseable {
    * @throws IllegalArgumentException if the configuration has no such slot
    */
   MemorySource memory(GuestRamMapping slot);
+
+  /** Tells this snapshot from every other that is, was or will be in its place. */
+  UUID generation();
+
+  /** Where its working set is kept. */
+  WorkingSetFile workingSet();
 
   @Override
   void close();

@@ -3,6 +3,8 @@ package io.vmferry.streams.transfer;
 import io.vmferry.kvm.Gpa;
 import io.vmferry.kvm.ThreadPriority;
 import io.vmferry.streams.transport.Connection;
+import io.vmferry.streams.wire.Extension;
+import io.vmferry.streams.wire.Extensions;
 import io.vmferry.streams.wire.ProtocolException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -51,19 +53,20 @@ public final class FaultConnection implements AutoCloseable {
    *
    * @param connection behind its role header
    * @param arriving where the pages go
-   * @param explicitEnd whether the source is told when every page is present ({@link #end}, needs
-   *     the extension PUSH); false closes the connection then, which is how a v0 source is told
+   * @param agreed the migration's extensions. With PUSH the source is told when every page is
+   *     present ({@link #end}); otherwise the connection is closed then, which is how a v0 source
+   *     is told
    */
-  public FaultConnection(Connection connection, ArrivingPages arriving, boolean explicitEnd) {
-    this(connection, arriving, explicitEnd, new RequestWindow(arriving.pages().pageBytes()));
+  public FaultConnection(Connection connection, ArrivingPages arriving, Extensions agreed) {
+    this(connection, arriving, agreed, new RequestWindow(arriving.pages().pageBytes()));
   }
 
   FaultConnection(
-      Connection connection, ArrivingPages arriving, boolean explicitEnd, RequestWindow window) {
+      Connection connection, ArrivingPages arriving, Extensions agreed, RequestWindow window) {
     this.connection = connection;
     this.arriving = arriving;
-    this.explicitEnd = explicitEnd;
-    this.requests = new FaultRequests(arriving.pages(), arriving.present(), window);
+    this.explicitEnd = agreed.has(Extension.PUSH);
+    this.requests = new FaultRequests(arriving.pages(), arriving.present(), window, agreed);
     this.answers = new FaultAnswers(connection, arriving, requests);
   }
 

@@ -3,6 +3,8 @@ package io.vmferry.streams.transfer;
 import io.vmferry.kvm.Gpa;
 import io.vmferry.streams.pages.GuestPages;
 import io.vmferry.streams.pages.PresentBitmap;
+import io.vmferry.streams.wire.Extension;
+import io.vmferry.streams.wire.Extensions;
 import io.vmferry.streams.wire.MemoryRangeTable;
 import io.vmferry.streams.wire.Request;
 import io.vmferry.streams.wire.WireFormat;
@@ -26,7 +28,7 @@ final class FaultRequests {
   static final long END = -1;
 
   private static final int REQUEST_BYTES = WireFormat.REQUEST_BYTES + WireFormat.RANGE_BYTES;
-  private static final ByteBuffer HEADER = header();
+  private static final ByteBuffer DEMAND = header(Request.pageFault());
 
   private final GuestPages pages;
   private final int pageBytes;
@@ -35,6 +37,7 @@ final class FaultRequests {
   private final Queue<Long> demands = new ConcurrentLinkedQueue<>();
   private final InFlight inFlight = new InFlight();
   private final AtomicInteger backgroundInFlight = new AtomicInteger();
+  private final ByteBuffer background;
   private final ByteBuffer frames;
   private volatile long cursor;
 
@@ -42,19 +45,21 @@ final class FaultRequests {
    * Nothing was asked for yet.
    *
    * @param present pages that nobody needs to ask for
+   * @param agreed whether the source wants to know which pages nobody waits for
    */
-  FaultRequests(GuestPages pages, PresentBitmap present, RequestWindow window) {
+  FaultRequests(GuestPages pages, PresentBitmap present, RequestWindow window, Extensions agreed) {
     this.pages = pages;
     this.pageBytes = Math.toIntExact(pages.pageBytes());
     this.window = window;
     this.requested = present.copy();
+    this.background = agreed.has(Extension.PREFAULT) ? header(Request.prefault()) : DEMAND;
     this.frames = ByteBuffer.allocateDirect(RequestWindow.MAX_REQUESTS * REQUEST_BYTES);
     frames.order(WireFormat.ORDER);
   }
 
-  private static ByteBuffer header() {
+  private static ByteBuffer header(Request request) {
     ByteBuffer header = ByteBuffer.allocate(WireFormat.REQUEST_BYTES);
-    Request.pageFault().encode(header);
+    request.encode(header);
     return header.flip().asReadOnlyBuffer();
   }
 
@@ -138,7 +143,7 @@ final class FaultRequests {
   private void add(long page, boolean demanded) {
     // The first of a write stands for all of them.
     inFlight.add(page, demanded, frames.position() == 0 ? System.nanoTime() : 0);
-    frames.put(HEADER.duplicate());
+    frames.put((demanded ? DEMAND : background).duplicate());
     MemoryRangeTable.append(pages.gpaOf(page).value(), pageBytes, frames);
   }
 

@@ -124,12 +124,17 @@ public final class FaultServing {
    *
    * @param memory where the destination's addresses are; its pages may be missing
    * @param served as above
+   * @param agreed the migration's extensions
    * @param shared brings each page before its fault is answered, on the thread of {@link #run}
    */
   public static FaultServing ofShared(
-      Connection connection, GuestMemory memory, PresentBitmap served, SharedPages shared) {
+      Connection connection,
+      GuestMemory memory,
+      PresentBitmap served,
+      Extensions agreed,
+      SharedPages shared) {
     return new FaultServing(
-        connection, memory, served, Extensions.NONE, null, shared, memory::slice, bytes -> {});
+        connection, memory, served, agreed, null, shared, memory::slice, bytes -> {});
   }
 
   /**
@@ -266,7 +271,8 @@ public final class FaultServing {
       filled = true;
       return null;
     }
-    if (header.command() != Command.PAGE_FAULT) {
+    boolean demanded = header.command() == Command.PAGE_FAULT;
+    if (!demanded && header.command() != Command.PREFAULT) {
       throw new ProtocolException("a PageFault on a fault connection", header.toString());
     }
     WireLimits.check(header);
@@ -280,7 +286,10 @@ public final class FaultServing {
       throw new ProtocolException(
           "a page inside one region of the guest's memory", page.toString());
     }
-    if (order != null) {
+    if (demanded && shared != null) {
+      shared.demanded(page);
+    }
+    if (demanded && order != null) {
       order.demanded(pages.indexOf(page.gpa()), page.length() / COUNTED_PAGE_BYTES);
     }
     return page;

@@ -130,7 +130,7 @@ public final class InboundCommands extends GraphStage<SourceShape<Inbound>> {
         case IDENTIFY -> ask(new Inbound.Identify(key(length), new Pending()));
         case SETTLED -> emit(out, new Inbound.Settled(), this::completeStage);
         case ABANDON -> ask(new Inbound.Abandon(new Pending()));
-        case PAGE_FAULT, PUSHED, FILLED, OWNER, MISSING, ALIVE ->
+        case PAGE_FAULT, PREFAULT, PUSHED, FILLED, OWNER, MISSING, ALIVE ->
             throw new IllegalStateException("no state permits " + request);
       }
     }

@@ -84,7 +84,7 @@ public final class PostcopyFill implements AutoCloseable {
       return;
     }
     boolean push = agreed.has(Extension.PUSH);
-    FaultConnection added = new FaultConnection(connection, arriving, push);
+    FaultConnection added = new FaultConnection(connection, arriving, agreed);
     List<FaultConnection> all = new ArrayList<>(faults);
     all.add(added);
     faults = List.copyOf(all);

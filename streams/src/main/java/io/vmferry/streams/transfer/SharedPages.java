@@ -15,4 +15,11 @@ public interface SharedPages {
    * @throws IOException if its bytes cannot be had
    */
   void bring(MemoryRange page) throws IOException;
+
+  /**
+   * Told before {@link #bring} of a page that the destination asks for with a PageFault: one that
+   * its guest waits for, or, without the extension PREFAULT, perhaps one that it only wants to
+   * have.
+   */
+  default void demanded(MemoryRange page) {}
 }

@@ -49,7 +49,9 @@ public enum Command {
   /** Which pages are missing, on a resume connection; no payload. */
   MISSING(0x8033, Extension.RECOVERY),
   /** The source is there; no payload. */
-  ALIVE(0x8040, Extension.HEARTBEAT);
+  ALIVE(0x8040, Extension.HEARTBEAT),
+  /** A PageFault that no guest waits for, on a fault connection only. */
+  PREFAULT(0x8050, Extension.PREFAULT);
 
   private static final Command[] BASE = new Command[10];
   private static final List<Command> OF_EXTENSIONS = new ArrayList<>();

@@ -40,7 +40,10 @@ public enum ConnectionRole {
               || command == Command.MEMORY_ZERO
               || command == Command.MEMORY_COMPRESSED;
       case FAULT ->
-          command == Command.PAGE_FAULT || command == Command.ABANDON || command == Command.FILLED;
+          command == Command.PAGE_FAULT
+              || command == Command.PREFAULT
+              || command == Command.ABANDON
+              || command == Command.FILLED;
       case PUSH ->
           command == Command.MEMORY || command == Command.MEMORY_ZERO || command == Command.PUSHED;
       case RESUME ->

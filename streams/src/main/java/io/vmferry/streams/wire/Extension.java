@@ -20,7 +20,9 @@ public enum Extension {
    */
   RECOVERY(6),
   /** {@link Command#ALIVE}: a side that has died, or hangs, is noticed. */
-  HEARTBEAT(7);
+  HEARTBEAT(7),
+  /** {@link Command#PREFAULT}: pages that nobody waits for are asked for as such. */
+  PREFAULT(8);
 
   private final int mask;
 

@@ -78,6 +78,11 @@ public record Request(Command command, int version, Extensions extensions, long 
     return of(Command.PAGE_FAULT, WireFormat.RANGE_BYTES);
   }
 
+  /** Prefault; one range follows. */
+  public static Request prefault() {
+    return of(Command.PREFAULT, WireFormat.RANGE_BYTES);
+  }
+
   /** Filled: the destination has every page. */
   public static Request filled() {
     return of(Command.FILLED);

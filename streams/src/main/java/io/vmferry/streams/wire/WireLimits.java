@@ -79,7 +79,7 @@ public final class WireLimits {
           exactly(request, 0);
       case IDENTIFY -> exactly(request, WireFormat.KEY_BYTES);
       case MEMORY_FD -> exactly(request, WireFormat.SLOT_BYTES);
-      case PAGE_FAULT -> exactly(request, WireFormat.RANGE_BYTES);
+      case PAGE_FAULT, PREFAULT -> exactly(request, WireFormat.RANGE_BYTES);
       case CONFIG -> atMost(request, CONFIG_BYTES);
       case STATE -> atMost(request, STATE_BYTES);
       case MEMORY, MEMORY_ZERO, DISCARD -> table(request, 0);

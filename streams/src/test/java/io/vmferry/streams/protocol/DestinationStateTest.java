@@ -20,21 +20,21 @@ class DestinationStateTest {
   private static final Extensions ALL = Extensions.known();
 
   // Columns: Start Config State Memory Complete Abandon MemoryFd CompletePaused PageFault
-  // MemoryZero MemoryCompressed Pushed Filled Discard Identify Settled Owner Missing Alive, with
-  // every
-  // extension agreed.
+  // MemoryZero MemoryCompressed Pushed Filled Discard Identify Settled Owner Missing Alive
+  // Prefault,
+  // with every extension agreed.
   // A dash is an error answer and the end.
   private static final String TABLE =
       """
-      ESTABLISHED         STARTED - - - - ABORTED - - - - - - - - - - - - -
-      STARTED             - CONFIGURED - - - ABORTED MEMORY_FDS_RECEIVED - - - - - - - STARTED - - - -
-      MEMORY_FDS_RECEIVED - CONFIGURED - - - ABORTED MEMORY_FDS_RECEIVED - - - - - - - - - - - -
-      CONFIGURED          - - STATE_RECEIVED CONFIGURED - ABORTED - - - CONFIGURED CONFIGURED - - DISCARDED - - - - -
-      DISCARDED           - - STATE_RECEIVED - - ABORTED - - - - - - - DISCARDED - - - - -
-      STATE_RECEIVED      - - - - COMPLETED ABORTED - COMPLETED - - - - - - - - - - -
-      COMPLETED           - - - - - - - - - - - - - - - SETTLED - - -
-      SETTLED             - - - - - - - - - - - - - - - - - - -
-      ABORTED             - - - - - - - - - - - - - - - - - - -
+      ESTABLISHED         STARTED - - - - ABORTED - - - - - - - - - - - - - -
+      STARTED             - CONFIGURED - - - ABORTED MEMORY_FDS_RECEIVED - - - - - - - STARTED - - - - -
+      MEMORY_FDS_RECEIVED - CONFIGURED - - - ABORTED MEMORY_FDS_RECEIVED - - - - - - - - - - - - -
+      CONFIGURED          - - STATE_RECEIVED CONFIGURED - ABORTED - - - CONFIGURED CONFIGURED - - DISCARDED - - - - - -
+      DISCARDED           - - STATE_RECEIVED - - ABORTED - - - - - - - DISCARDED - - - - - -
+      STATE_RECEIVED      - - - - COMPLETED ABORTED - COMPLETED - - - - - - - - - - - -
+      COMPLETED           - - - - - - - - - - - - - - - SETTLED - - - -
+      SETTLED             - - - - - - - - - - - - - - - - - - - -
+      ABORTED             - - - - - - - - - - - - - - - - - - - -
       """;
 
   static Stream<Arguments> product() {

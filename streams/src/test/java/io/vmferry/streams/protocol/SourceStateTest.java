@@ -21,22 +21,22 @@ class SourceStateTest {
   private static final Extensions ALL = Extensions.known();
 
   // Columns: Start Config State Memory Complete Abandon MemoryFd CompletePaused PageFault
-  // MemoryZero MemoryCompressed Pushed Filled Discard Identify Settled Owner Missing Alive, with
-  // every
-  // extension agreed.
+  // MemoryZero MemoryCompressed Pushed Filled Discard Identify Settled Owner Missing Alive
+  // Prefault,
+  // with every extension agreed.
   // A dash must never be sent.
   private static final String TABLE =
       """
-      CONNECTED       STARTED - - - - ABANDONED - - - - - - - - - - - - -
-      STARTED         - CONFIGURED - - - ABANDONED MEMORY_FDS_SENT - - - - - - - STARTED - - - -
-      MEMORY_FDS_SENT - CONFIGURED - - - ABANDONED MEMORY_FDS_SENT - - - - - - - - - - - -
-      CONFIGURED      - - STATE_SENT CONFIGURED - ABANDONED - - - CONFIGURED CONFIGURED - - DISCARDED - - - - -
-      DISCARDED       - - STATE_SENT - - ABANDONED - - - - - - - DISCARDED - - - - -
-      STATE_SENT      - - - - COMPLETE_SENT ABANDONED - COMPLETE_SENT - - - - - - - - - - -
-      COMPLETE_SENT   - - - - - - - - - - - - - - - - - - -
-      COMPLETED       - - - - - - - - - - - - - - - SETTLED - - -
-      SETTLED         - - - - - - - - - - - - - - - - - - -
-      ABANDONED       - - - - - - - - - - - - - - - - - - -
+      CONNECTED       STARTED - - - - ABANDONED - - - - - - - - - - - - - -
+      STARTED         - CONFIGURED - - - ABANDONED MEMORY_FDS_SENT - - - - - - - STARTED - - - - -
+      MEMORY_FDS_SENT - CONFIGURED - - - ABANDONED MEMORY_FDS_SENT - - - - - - - - - - - - -
+      CONFIGURED      - - STATE_SENT CONFIGURED - ABANDONED - - - CONFIGURED CONFIGURED - - DISCARDED - - - - - -
+      DISCARDED       - - STATE_SENT - - ABANDONED - - - - - - - DISCARDED - - - - - -
+      STATE_SENT      - - - - COMPLETE_SENT ABANDONED - COMPLETE_SENT - - - - - - - - - - - -
+      COMPLETE_SENT   - - - - - - - - - - - - - - - - - - - -
+      COMPLETED       - - - - - - - - - - - - - - - SETTLED - - - -
+      SETTLED         - - - - - - - - - - - - - - - - - - - -
+      ABANDONED       - - - - - - - - - - - - - - - - - - - -
       """;
 
   static Stream<Arguments> product() {

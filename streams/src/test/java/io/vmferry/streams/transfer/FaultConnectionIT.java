@@ -20,6 +20,7 @@ import io.vmferry.streams.pages.GuestPages;
 import io.vmferry.streams.pages.PresentBitmap;
 import io.vmferry.streams.transport.Connection;
 import io.vmferry.streams.transport.PeerStalledException;
+import io.vmferry.streams.wire.Extensions;
 import io.vmferry.streams.wire.MemoryRange;
 import io.vmferry.streams.wire.ProtocolException;
 import io.vmferry.streams.wire.Request;
@@ -93,7 +94,7 @@ class FaultConnectionIT {
   }
 
   private FaultConnection faults(Connection connection) {
-    FaultConnection faults = new FaultConnection(connection, arriving, false);
+    FaultConnection faults = new FaultConnection(connection, arriving, Extensions.NONE);
     opened.add(faults);
     return faults;
   }

@@ -18,6 +18,7 @@ import io.vmferry.streams.pages.GuestPages;
 import io.vmferry.streams.pages.PresentBitmap;
 import io.vmferry.streams.transport.PeerStalledException;
 import io.vmferry.streams.wire.Command;
+import io.vmferry.streams.wire.Extensions;
 import io.vmferry.streams.wire.MemoryRange;
 import io.vmferry.streams.wire.ProtocolException;
 import io.vmferry.streams.wire.Request;
@@ -220,7 +221,7 @@ class FaultConnectionWireIT {
   private FaultConnection faults(PageInstaller installer) throws IOException {
     arriving = new ArrivingPages(destinationMemory, installer, present, ArrivalListener.NONE);
     return new FaultConnection(
-        pair.destination(), arriving, false, new RequestWindow(WINDOW, WINDOW));
+        pair.destination(), arriving, Extensions.NONE, new RequestWindow(WINDOW, WINDOW));
   }
 
   private MemoryRange request() throws IOException {

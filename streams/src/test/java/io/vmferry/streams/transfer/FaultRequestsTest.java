@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.vmferry.streams.pages.GuestPages;
 import io.vmferry.streams.pages.PresentBitmap;
 import io.vmferry.streams.wire.Command;
+import io.vmferry.streams.wire.Extension;
 import io.vmferry.streams.wire.Extensions;
 import io.vmferry.streams.wire.MemoryRange;
 import io.vmferry.streams.wire.Request;
@@ -101,8 +102,22 @@ class FaultRequestsTest {
     assertTrue(requests.isWindowHalfFree());
   }
 
+  @Test
+  void aSourceThatWantsToKnowHearsWhatNobodyWaitsFor() throws Exception {
+    FaultRequests requests = requests(Extensions.of(Extension.PREFAULT));
+    requests.demand(5);
+
+    assertEquals(Command.PAGE_FAULT, Request.decode(requests.demanded()).command());
+    Request background = Request.decode(requests.background(), Extensions.known());
+    assertEquals(Command.PREFAULT, background.command());
+  }
+
+  private FaultRequests requests(Extensions agreed) {
+    return new FaultRequests(pages, present, new RequestWindow(WINDOW, WINDOW), agreed);
+  }
+
   private FaultRequests requests() {
-    return new FaultRequests(pages, present, new RequestWindow(WINDOW, WINDOW));
+    return requests(Extensions.NONE);
   }
 
   /** The pages that frames ask for. */

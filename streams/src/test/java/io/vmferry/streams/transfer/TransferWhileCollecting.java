@@ -113,7 +113,7 @@ final class TransferWhileCollecting {
             uffd,
             new PresentBitmap(GuestPages.of(destination).count()),
             ArrivalListener.NONE);
-    FaultConnection connection = new FaultConnection(pair.destination(), arriving, false);
+    FaultConnection connection = new FaultConnection(pair.destination(), arriving, Extensions.NONE);
     FaultServing serving =
         new FaultServing(pair.source(), source, FaultServing.servedPages(source));
     start("serving", serving::run);

@@ -76,6 +76,7 @@ class BadFramesTest {
     assertRefused(Request.of(Command.MEMORY_FD, 0));
     assertRefused(Request.of(Command.MEMORY_FD, 8));
     assertRefused(Request.of(Command.PAGE_FAULT, 32));
+    assertRefused(Request.of(Command.PREFAULT, 0));
     assertRefused(Request.of(Command.CONFIG, (16 << 20) + 1));
     assertRefused(Request.of(Command.STATE, (256 << 20) + 1));
     assertEquals(256 << 20, WireLimits.check(Request.memoryZero(16 << 20)));
@@ -212,7 +213,10 @@ class BadFramesTest {
             || command == Command.MEMORY_COMPRESSED,
         ConnectionRole.PRECOPY_MEMORY.carries(command));
     assertEquals(
-        command == Command.PAGE_FAULT || command == Command.ABANDON || command == Command.FILLED,
+        command == Command.PAGE_FAULT
+            || command == Command.PREFAULT
+            || command == Command.ABANDON
+            || command == Command.FILLED,
         ConnectionRole.FAULT.carries(command));
     assertEquals(
         command == Command.MEMORY || command == Command.MEMORY_ZERO || command == Command.PUSHED,

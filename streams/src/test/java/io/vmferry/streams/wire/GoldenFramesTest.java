@@ -104,7 +104,11 @@ class GoldenFramesTest {
         Arguments.of(
             Extension.HEARTBEAT,
             Request.of(Command.ALIVE),
-            "40 80 00 00 00 00 00 00 00 00 00 00 00 00 00 00"));
+            "40 80 00 00 00 00 00 00 00 00 00 00 00 00 00 00"),
+        Arguments.of(
+            Extension.PREFAULT,
+            Request.prefault(),
+            "50 80 00 00 00 00 00 00 10 00 00 00 00 00 00 00"));
   }
 
   @ParameterizedTest

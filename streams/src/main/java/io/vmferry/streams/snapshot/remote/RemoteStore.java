@@ -1,6 +1,7 @@
 package io.vmferry.streams.snapshot.remote;
 
 import io.vmferry.streams.snapshot.SnapshotException;
+import io.vmferry.streams.snapshot.WorkingSetFile;
 import io.vmferry.streams.snapshot.store.ChunkHeader;
 import io.vmferry.streams.snapshot.store.ChunkName;
 import io.vmferry.streams.snapshot.store.ChunkStore;
@@ -98,6 +99,11 @@ public final class RemoteStore implements ChunkStore {
 
   private int most() {
     return ChunkHeader.mostBytes(chunkBytes);
+  }
+
+  @Override
+  public WorkingSetFile workingSet(UUID generation) {
+    return new RemoteWorkingSet(http, generation);
   }
 
   @Override

@@ -1,9 +1,11 @@
 package io.vmferry.streams.snapshot.store;
 
 import io.vmferry.streams.snapshot.SnapshotException;
+import io.vmferry.streams.snapshot.WorkingSetFile;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.List;
+import java.util.UUID;
 
 /**
  * Where chunks and manifests are kept: on this machine or on another. It handles files as they are
@@ -44,6 +46,12 @@ public interface ChunkStore extends AutoCloseable {
    * @throws SnapshotException with the chunk named, if there is none, or it does not fit
    */
   void read(ChunkName name, ByteBuffer into) throws IOException;
+
+  /**
+   * Where the working set of the snapshot with a generation is kept; it goes with that snapshot. It
+   * is replaced only while the snapshot is held.
+   */
+  WorkingSetFile workingSet(UUID generation);
 
   /**
    * Begins a snapshot.

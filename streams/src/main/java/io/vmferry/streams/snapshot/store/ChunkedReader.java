@@ -5,12 +5,14 @@ import io.vmferry.streams.config.VmMigrationConfig;
 import io.vmferry.streams.snapshot.MemorySource;
 import io.vmferry.streams.snapshot.SnapshotException;
 import io.vmferry.streams.snapshot.SnapshotReader;
+import io.vmferry.streams.snapshot.WorkingSetFile;
 import io.vmferry.streams.wire.ProtocolException;
 import io.vmferry.streams.wire.WireLimits;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.UUID;
 import org.apache.pekko.util.ByteString;
 import org.jspecify.annotations.Nullable;
 
@@ -19,6 +21,7 @@ import org.jspecify.annotations.Nullable;
  * read, and the names against the manifest's digest.
  */
 public final class ChunkedReader implements SnapshotReader {
+  private final ChunkStore store;
   private final Manifest manifest;
   private final ChunkStore.Hold hold;
   private final ChunkCache chunks;
@@ -27,12 +30,14 @@ public final class ChunkedReader implements SnapshotReader {
   private final Map<Integer, MemorySource> memory;
 
   private ChunkedReader(
+      ChunkStore store,
       Manifest manifest,
       ChunkStore.Hold hold,
       ChunkCache chunks,
       VmMigrationConfig config,
       ByteString state,
       Map<Integer, MemorySource> memory) {
+    this.store = store;
     this.manifest = manifest;
     this.hold = hold;
     this.chunks = chunks;
@@ -70,7 +75,7 @@ public final class ChunkedReader implements SnapshotReader {
       for (GuestRamMapping slot : config.mappings()) {
         memory.put(slot.slot(), memory(manifest, slot, chunks));
       }
-      return new ChunkedReader(manifest, hold, chunks, config, state, memory);
+      return new ChunkedReader(store, manifest, hold, chunks, config, state, memory);
     } catch (IOException e) {
       chunks.close();
       hold.close();
@@ -146,6 +151,16 @@ public final class ChunkedReader implements SnapshotReader {
       throw new IllegalArgumentException("no slot " + slot.slot() + " in this snapshot");
     }
     return source;
+  }
+
+  @Override
+  public UUID generation() {
+    return manifest.generation();
+  }
+
+  @Override
+  public WorkingSetFile workingSet() {
+    return store.workingSet(manifest.generation());
   }
 
   @Override

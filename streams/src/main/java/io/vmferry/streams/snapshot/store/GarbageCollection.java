@@ -18,7 +18,9 @@ final class GarbageCollection {
   }
 
   ChunkStore.Garbage run(ChunkStore store, boolean dryRun) throws IOException {
-    Set<ChunkName> needed = needed(store);
+    Set<ChunkName> needed = new HashSet<>();
+    Set<String> generations = new HashSet<>();
+    needed(store, needed, generations);
     for (int i = 0; i < StoreFiles.PREFIXES; i++) {
       try (DirectoryStream<Path> all = Files.newDirectoryStream(files.chunks(i))) {
         for (Path path : all) {
@@ -38,20 +40,36 @@ final class GarbageCollection {
         }
       }
     }
+    collectWorkingSets(generations, dryRun);
     return new ChunkStore.Garbage(chunks, bytes);
   }
 
+  /** Of snapshots that are gone, and what killed processes left; they are not counted. */
+  private void collectWorkingSets(Set<String> generations, boolean dryRun) throws IOException {
+    if (dryRun || !Files.exists(files.workingSets())) {
+      return;
+    }
+    try (DirectoryStream<Path> all = Files.newDirectoryStream(files.workingSets())) {
+      for (Path path : all) {
+        if (!generations.contains(String.valueOf(path.getFileName()))) {
+          Files.deleteIfExists(path);
+        }
+      }
+    }
+  }
+
   /** Some 100 bytes of heap for each chunk that any snapshot has. */
-  private static Set<ChunkName> needed(ChunkStore store) throws IOException {
-    Set<ChunkName> needed = new HashSet<>();
+  private static void needed(ChunkStore store, Set<ChunkName> needed, Set<String> generations)
+      throws IOException {
     for (String name : store.names()) {
-      for (ChunkTable table : ManifestFormat.decode(name, store.manifest(name)).tables()) {
+      Manifest manifest = ManifestFormat.decode(name, store.manifest(name));
+      generations.add(manifest.generation().toString());
+      for (ChunkTable table : manifest.tables()) {
         for (int i = 0; i < table.chunks(); i++) {
           needed.add(table.name(i));
         }
       }
     }
-    return needed;
   }
 
   private void count(Path path) throws IOException {

@@ -5,6 +5,7 @@ import io.vmferry.kvm.SyscallException;
 import io.vmferry.kvm.memory.AdvisoryLock;
 import io.vmferry.kvm.memory.SparseFile;
 import io.vmferry.streams.snapshot.SnapshotException;
+import io.vmferry.streams.snapshot.WorkingSetFile;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.ByteBuffer;
@@ -14,6 +15,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.UUID;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A store in a directory.
@@ -124,6 +126,11 @@ public final class LocalStore implements ChunkStore {
   }
 
   @Override
+  public WorkingSetFile workingSet(UUID generation) {
+    return new LocalWorkingSet(files, generation);
+  }
+
+  @Override
   public StoreUpload begin(String name) throws IOException {
     SnapshotNames.check(name);
     try {
@@ -174,10 +181,23 @@ public final class LocalStore implements ChunkStore {
         throw new SnapshotException(
             "Snapshot " + name + " is being read now; remove it when that has ended.");
       }
+      Path workingSet = workingSetOf(name);
       Files.delete(files.manifest(name));
       StoreFiles.sync(files.snapshots());
+      if (workingSet != null) {
+        Files.deleteIfExists(workingSet);
+      }
     } catch (SyscallException e) {
       throw e.errno() == Errno.ENOENT ? missing(name) : e;
+    }
+  }
+
+  /** Null if that cannot be told: a manifest that is damaged can be removed too. */
+  private @Nullable Path workingSetOf(String name) throws IOException {
+    try {
+      return files.workingSet(ManifestFormat.decode(name, manifest(name)).generation());
+    } catch (SnapshotException e) {
+      return null;
     }
   }
 

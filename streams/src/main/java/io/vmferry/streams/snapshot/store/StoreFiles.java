@@ -9,6 +9,7 @@ import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.UUID;
 
 /**
  * What lies where in a store's directory.
@@ -59,6 +60,14 @@ final class StoreFiles {
 
   Path manifest(String name) {
     return snapshots().resolve(name);
+  }
+
+  Path workingSets() {
+    return directory.resolve("working-sets");
+  }
+
+  Path workingSet(UUID generation) {
+    return workingSets().resolve(generation.toString());
   }
 
   Path staging() {

@@ -1,0 +1,23 @@
+package io.vmferry.streams.snapshot;
+
+import java.io.IOException;
+import org.jspecify.annotations.Nullable;
+
+/** Where a snapshot's {@link WorkingSet} is kept. What is in it need not be one. */
+public interface WorkingSetFile {
+  /**
+   * The bytes that are kept.
+   *
+   * @return null if there are none; a file that is longer than {@link WorkingSet#MOST_BYTES} is cut
+   *     one byte behind that
+   * @throws IOException if they cannot be read
+   */
+  byte @Nullable [] read() throws IOException;
+
+  /**
+   * Keeps other bytes instead, in one step.
+   *
+   * @throws IOException if they cannot be written; the old ones are there then
+   */
+  void replace(byte[] bytes) throws IOException;
+}
