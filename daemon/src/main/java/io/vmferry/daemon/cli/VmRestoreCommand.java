@@ -80,7 +80,7 @@ final class VmRestoreCommand implements Callable<Integer> {
     OffloadProgress shown = progress.on(console);
     try (SnapshotSender sender = new SnapshotSender(snapshot, url, !paused, shown)) {
       if (onDemand) {
-        sender.restoreOnDemand();
+        sender.restoreOnDemand(true);
       } else {
         sender.restore();
       }
