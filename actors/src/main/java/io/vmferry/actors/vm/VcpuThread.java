@@ -81,6 +81,10 @@ final class VcpuThread implements Runnable {
       obey(own);
     } catch (IOException | RuntimeException e) {
       listener.failed(e);
+    } catch (Error e) {
+      // Such as a class that cannot be loaded without descriptors: whoever waits must hear of it.
+      listener.failed(new IOException("the thread of vCPU " + index + " broke; see the log", e));
+      throw e;
     } finally {
       vcpu = null;
       machine.leave();
