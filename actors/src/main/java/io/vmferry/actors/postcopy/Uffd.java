@@ -213,12 +213,11 @@ public final class Uffd {
       reader.close();
       // Nobody touches the second mapping any more.
       arriving.close();
-      for (GuestRegion region : memory.regions()) {
-        uffd.unregister(region.mapping().hva(), region.sizeBytes());
-      }
     } catch (IOException e) {
       context.getLog().warn("userfaultfd could not be taken down cleanly", e);
     }
+    // Ends the registrations too. By address they must not be: a guest that was thrown away takes
+    // its memory with it, maybe before this, and another guest's may be there now.
     uffd.close();
     return Behaviors.same();
   }
