@@ -14,6 +14,7 @@ import io.vmferry.streams.wire.Request;
 import io.vmferry.streams.wire.Response;
 import io.vmferry.streams.wire.WireFormat;
 import io.vmferry.streams.wire.WireLimits;
+import java.io.EOFException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.time.Duration;
@@ -104,8 +105,12 @@ public final class ResumeServing {
   private void identify() throws IOException {
     connection.setReadTimeout(WireLimits.ROLE_TIMEOUT);
     Request request = read();
-    if (request == null || request.command() != Command.IDENTIFY) {
-      throw new ProtocolException("Identify first", String.valueOf(request));
+    if (request == null) {
+      // Nobody asked anything. An error would tell the source that it is a stranger, for good.
+      throw new EOFException("the connection ended before Identify");
+    }
+    if (request.command() != Command.IDENTIFY) {
+      throw new ProtocolException("Identify first", request.toString());
     }
     byte[] key = Payloads.read(connection, WireFormat.KEY_BYTES);
     if (!answers.knows(MigrationKey.decode(ByteBuffer.wrap(key)))) {

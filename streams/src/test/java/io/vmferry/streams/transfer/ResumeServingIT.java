@@ -21,6 +21,7 @@ import io.vmferry.streams.wire.ProtocolException;
 import io.vmferry.streams.wire.Request;
 import io.vmferry.streams.wire.Response;
 import io.vmferry.streams.wire.WireFormat;
+import java.io.EOFException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
@@ -112,6 +113,17 @@ class ResumeServingIT {
     assertFalse(answer().isOk());
     assertInstanceOf(ProtocolException.class, failure(serving));
     assertFalse(resumed.get());
+  }
+
+  /** A refusal would be final for a source whose connection only broke. */
+  @Test
+  void aConnectionThatEndsBeforeTheKeyIsNotRefused() throws Exception {
+    CompletableFuture<Void> serving = serve();
+
+    pair.source().close();
+
+    assertInstanceOf(EOFException.class, failure(serving));
+    assertEquals(0, pair.destination().bytesWritten());
   }
 
   @ParameterizedTest
