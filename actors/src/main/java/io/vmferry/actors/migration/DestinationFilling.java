@@ -123,7 +123,7 @@ final class DestinationFilling {
         .context()
         .getLog()
         .warn("Migration {} waits for its source: {}", session.id(), Failures.sentence(cause));
-    return filling(guest, paused, MigrationPhase.RECOVERING);
+    return filling(guest, paused, cause);
   }
 
   /** The digest of the guest's memory at the switchover. */
@@ -149,18 +149,27 @@ final class DestinationFilling {
   }
 
   Behavior<Command> filling(ArrivedGuest guest, boolean paused) {
-    return filling(guest, paused, MigrationPhase.POSTCOPY);
+    return filling(guest, paused, null);
   }
 
-  private Behavior<Command> filling(ArrivedGuest guest, boolean paused, MigrationPhase phase) {
+  /**
+   * @param broken why nobody brings pages, until the source is back
+   */
+  private Behavior<Command> filling(
+      ArrivedGuest guest, boolean paused, @Nullable Throwable broken) {
     return session.state(
-        phase,
+        broken == null ? MigrationPhase.POSTCOPY : MigrationPhase.RECOVERING,
         on ->
             on.onMessage(FromUffd.class, m -> onFilling(m.event(), guest, paused))
                 .onMessage(MissingAsked.class, m -> onMissingAsked(m, guest, paused))
                 .onMessage(FromSource.class, m -> Behaviors.same())
                 .onMessage(ReceptionFailed.class, m -> session.ending().onAnswersSent())
-                .onMessage(Cancel.class, m -> Behaviors.same()));
+                .onMessage(Cancel.class, m -> onCancel(broken)));
+  }
+
+  /** Too late to give the guest back; but one whose source stays away can be given up. */
+  private Behavior<Command> onCancel(@Nullable Throwable broken) {
+    return broken == null ? Behaviors.same() : session.ending().incomplete(broken);
   }
 
   private Behavior<Command> onMissingAsked(MissingAsked asked, ArrivedGuest guest, boolean paused) {

@@ -17,6 +17,7 @@ import io.vmferry.streams.wire.Extension;
 import io.vmferry.streams.wire.Extensions;
 import io.vmferry.streams.wire.WireFormat;
 import io.vmferry.streams.wire.WireLimits;
+import java.io.EOFException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
@@ -257,6 +258,8 @@ public final class Reception implements AutoCloseable {
   private void watch(Connection connection) {
     try {
       Heartbeat.answer(connection, deadPeerTimeout);
+      // Where a command waits for its answer nobody reads the main connection's end.
+      fail(new EOFException("The source closed " + connection.describe() + '.'));
     } catch (PeerStalledException e) {
       fail(new PeerStalledException("The source gives no sign of life.", e));
       closeBut(connection);

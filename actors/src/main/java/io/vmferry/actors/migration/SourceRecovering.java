@@ -30,6 +30,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class SourceRecovering {
   private static final Duration FIRST_PAUSE = Duration.ofMillis(100);
+  private static final int MAX_REFUSALS = 3;
   private static final Duration LONGEST_PAUSE = Duration.ofSeconds(5);
 
   private final SourceSession session;
@@ -39,6 +40,7 @@ final class SourceRecovering {
   private final boolean postcopy;
   private final long deadlineNanos;
   private Duration pause = FIRST_PAUSE;
+  private int refusals;
 
   private SourceRecovering(
       SourceSession session,
@@ -120,7 +122,8 @@ final class SourceRecovering {
   }
 
   private Behavior<MigrationSource.Command> onFailed(Throwable failure) {
-    if (isStranger(Failures.root(failure)) || System.nanoTime() - deadlineNanos > 0) {
+    refusals = isRefusal(Failures.root(failure)) ? refusals + 1 : 0;
+    if (refusals == MAX_REFUSALS || System.nanoTime() - deadlineNanos > 0) {
       return giveUp(cause);
     }
     session
@@ -133,8 +136,8 @@ final class SourceRecovering {
     return Behaviors.same();
   }
 
-  /** A destination that does not know the migration will not know it later. */
-  private static boolean isStranger(Throwable failure) {
+  /** A destination that does not know the migration will not know it later; once is no proof. */
+  private static boolean isRefusal(Throwable failure) {
     return failure instanceof PeerRefusedException refused && refused.command() == Command.IDENTIFY;
   }
 

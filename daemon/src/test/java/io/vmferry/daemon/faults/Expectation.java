@@ -16,8 +16,12 @@ final class Expectation {
   private enum Stage {
     /** The source has not asked the destination to run the guest. */
     BEFORE,
-    /** Only the destination knows. */
+    /** At any time: signs of life. */
+    BESIDE,
+    /** The destination is asked. */
     HANDOVER,
+    /** The destination has it, and all of it. */
+    ARRIVED,
     /** The destination runs it and fetches pages. */
     FETCHING
   }
@@ -25,70 +29,88 @@ final class Expectation {
   private Expectation() {}
 
   static Set<Verdict> of(Scenario scenario) {
-    Fault fault = scenario.fault();
-    if (fault.isBearable()) {
+    if (scenario.fault().isBearable()) {
       return EnumSet.of(MOVED);
     }
     Stage stage = stage(scenario);
     Set<Verdict> legal =
         switch (stage) {
           case BEFORE -> before(scenario);
-          case HANDOVER -> EnumSet.of(STAYED, MOVED, RUNS_UNCONFIRMED, KEPT_UNCONFIRMED);
-          case FETCHING -> EnumSet.of(MOVED);
+          case BESIDE, HANDOVER -> EnumSet.of(STAYED, MOVED);
+          case ARRIVED, FETCHING -> EnumSet.of(MOVED);
         };
-    // A broken postcopy: the guest waits, the source keeps every page.
-    if (scenario.mode().fetchesPages() && (stage != Stage.BEFORE || mayReachHandover(fault))) {
-      legal.add(WAITS);
+    if (scenario.fault() == Fault.KILL) {
+      legal.addAll(afterKill(scenario, stage));
     }
-    if (mayBeLost(scenario, stage)) {
-      legal.add(LOST_WITH_PROCESS);
+    if (isUnrecoverable(scenario)) {
+      legal.addAll(EnumSet.of(WAITS, RUNS_UNCONFIRMED, KEPT_UNCONFIRMED));
     }
     return legal;
   }
 
   private static Set<Verdict> before(Scenario scenario) {
     return switch (scenario.fault()) {
-      case CUT, CUT_ALL, REFUSE -> EnumSet.of(STAYED);
-      // Whoever was stopped finds the migration failed by its peer.
-      case STOP, STALL, HALF_CLOSE -> EnumSet.of(STAYED, MOVED);
+      // A memory connection that brings nothing more is not missed.
+      case CUT ->
+          scenario.trap().kind().carrier() == Carrier.MEMORY
+              ? EnumSet.of(STAYED, MOVED)
+              : EnumSet.of(STAYED);
+      case CUT_ALL, REFUSE -> EnumSet.of(STAYED);
       case KILL ->
           scenario.side() == Side.DESTINATION ? EnumSet.of(STAYED) : EnumSet.noneOf(Verdict.class);
-      // An answer that comes twice is taken for the next one: version 0 numbers nothing.
-      case DUPLICATE, REORDER, FLIP_HEADER, FLIP_PAGES, FULL, NO_DESCRIPTORS ->
-          EnumSet.of(STAYED, MOVED, RUNS_UNCONFIRMED, KEPT_UNCONFIRMED);
-      case DELAY, FREEZE -> EnumSet.of(MOVED);
+      // Whether it is noticed, and when, depends on the message. What comes twice on the main
+      // connection is taken for the next answer: version 0 numbers nothing.
+      default -> EnumSet.of(STAYED, MOVED);
     };
   }
 
-  private static boolean mayReachHandover(Fault fault) {
-    return fault != Fault.CUT_ALL && fault != Fault.KILL && fault != Fault.REFUSE;
+  /** Only a process that was killed may take the guest with it, and only where it had it. */
+  private static Set<Verdict> afterKill(Scenario scenario, Stage stage) {
+    boolean fetches = scenario.mode().fetchesPages();
+    MessageKind kind = scenario.trap().kind();
+    if (scenario.side() == Side.SOURCE) {
+      boolean mayBeLost =
+          switch (stage) {
+            case BEFORE, BESIDE -> true;
+            // Not once Complete has reached the destination, which then has all of the guest.
+            case HANDOVER -> fetches || !kind.answer();
+            case ARRIVED -> false;
+            case FETCHING -> fetches;
+          };
+      return mayBeLost ? EnumSet.of(LOST_WITH_PROCESS) : EnumSet.noneOf(Verdict.class);
+    }
+    return switch (stage) {
+      case BEFORE -> EnumSet.noneOf(Verdict.class);
+      // The source does not hear whether the guest ran there: it keeps it paused and says so.
+      case BESIDE, HANDOVER, ARRIVED -> EnumSet.of(KEPT_UNCONFIRMED, LOST_WITH_PROCESS);
+      case FETCHING -> EnumSet.of(KEPT_UNCONFIRMED, LOST_WITH_PROCESS);
+    };
   }
 
-  /** Only a process that was killed may take the guest with it, and only where it had it. */
-  private static boolean mayBeLost(Scenario scenario, Stage stage) {
-    boolean fetches = scenario.mode().fetchesPages();
-    if (scenario.kills(Side.SOURCE)) {
-      return switch (stage) {
-        case BEFORE -> true;
-        // Not once Complete has reached the destination, which then has all of the guest.
-        case HANDOVER ->
-            fetches || (!scenario.trap().kind().answer() && scenario.trap().place() != Place.AFTER);
-        case FETCHING -> fetches;
-      };
-    }
-    return scenario.kills(Side.DESTINATION)
-        && (stage == Stage.FETCHING
-            || (stage == Stage.HANDOVER && (fetches || scenario.trap().kind().answer())));
+  /** A flip can make the source a stranger, who is refused for good, or recovery unknown. */
+  private static boolean isUnrecoverable(Scenario scenario) {
+    MessageKind kind = scenario.trap().kind();
+    return scenario.fault() == Fault.FLIP_HEADER
+        && (kind.command() == Command.START
+            || kind.command() == Command.IDENTIFY
+            || kind.carrier() == Carrier.RESUME);
   }
 
   private static Stage stage(Scenario scenario) {
     MessageKind kind = scenario.trap().kind();
-    if (kind.command() == null) {
-      return kind.carrier() == Carrier.PUSH ? Stage.FETCHING : Stage.BEFORE;
-    }
-    if (kind.carrier() == Carrier.MAIN) {
-      return kind.command() == Command.COMPLETE ? Stage.HANDOVER : Stage.BEFORE;
-    }
-    return kind.carrier() == Carrier.MEMORY ? Stage.BEFORE : Stage.FETCHING;
+    boolean fetches = scenario.mode().fetchesPages();
+    return switch (kind.carrier()) {
+      case MAIN -> {
+        if (kind.command() == Command.SETTLED) {
+          yield fetches ? Stage.FETCHING : Stage.ARRIVED;
+        }
+        yield kind.command() == Command.COMPLETE ? Stage.HANDOVER : Stage.BEFORE;
+      }
+      case MEMORY -> Stage.BEFORE;
+      case HEARTBEAT, OTHER -> Stage.BESIDE;
+      case RESUME -> fetches ? Stage.FETCHING : Stage.ARRIVED;
+      case PUSH -> Stage.FETCHING;
+      case FAULT -> kind.command() == null ? Stage.BEFORE : Stage.FETCHING;
+    };
   }
 }

@@ -36,11 +36,7 @@ class FaultMatrixIT {
 
   @BeforeAll
   static void start() {
-    hosts =
-        new Hosts(
-            directory,
-            "vmferry.migration.answer-timeout=" + ScenarioRun.ANSWER_SECONDS + "s",
-            "vmferry.node.rehearsals=0");
+    hosts = new Hosts(directory, ScenarioRun.PROPERTIES.toArray(String[]::new));
   }
 
   @AfterAll
@@ -74,7 +70,8 @@ class FaultMatrixIT {
   }
 
   private static void run(Scenario scenario) throws Exception {
-    if (hosts.ready()) {
+    hosts.ready();
+    if (!hosts.areMeasured(scenario)) {
       warmUp();
     }
     Outcome outcome = new ScenarioRun(hosts, directory, scenario, guests++).run();

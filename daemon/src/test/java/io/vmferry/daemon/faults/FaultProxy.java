@@ -9,13 +9,14 @@ import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A proxy between the source and the destination of one migration that reads the frames of every
- * connection in both directions, and breaks one of them.
+ * connection in both directions, and breaks one of them, or one after the other.
  *
- * <p>The first connection is the main one; every other says its role. The trap springs once. What
- * happens to connections that are made afterwards is nothing.
+ * <p>The first connection is the main one; every other says its role. Each trap springs once, when
+ * those before it have.
  */
 final class FaultProxy implements AutoCloseable {
   /** Breaks a process; called on the thread that forwards, with the message at hand. */
@@ -29,13 +30,14 @@ final class FaultProxy implements AutoCloseable {
   private static final long DELAY_MILLIS = 300;
 
   private final MigrationUrl target;
-  private final Trap trap;
+  private final List<Trap> traps;
+  private final AtomicInteger armed = new AtomicInteger();
   private final Controller controller;
   private final Door door;
   private final Map<MessageKind, AtomicInteger> seen = new ConcurrentHashMap<>();
   private final List<Link> links = new CopyOnWriteArrayList<>();
   private final List<Thread> threads = new CopyOnWriteArrayList<>();
-  private final CountDownLatch sprung = new CountDownLatch(1);
+  private final CountDownLatch sprung;
   private final CountDownLatch released = new CountDownLatch(1);
   private final Object passing = new Object();
   private volatile long sprungNanos;
@@ -45,10 +47,12 @@ final class FaultProxy implements AutoCloseable {
    * Listens at once.
    *
    * @param targetUrl of the destination
+   * @param traps in the order in which they are to spring
    */
-  FaultProxy(String targetUrl, Trap trap, Controller controller) throws IOException {
+  FaultProxy(String targetUrl, List<Trap> traps, Controller controller) throws IOException {
     this.target = MigrationUrl.parse(targetUrl);
-    this.trap = trap;
+    this.traps = List.copyOf(traps);
+    this.sprung = new CountDownLatch(traps.size());
     this.controller = controller;
     this.door = Door.like(target);
     spawn("proxy-accept", this::acceptAll);
@@ -59,17 +63,17 @@ final class FaultProxy implements AutoCloseable {
     return door.url();
   }
 
-  /** Whether the fault has struck. */
+  /** Whether every fault has struck. */
   boolean hasSprung() {
     return sprung.getCount() == 0;
   }
 
-  /** Waits for the fault; false if it did not come in time. */
+  /** Waits for all faults; false if it did not come in time. */
   boolean awaitSprung(long seconds) throws InterruptedException {
     return sprung.await(seconds, TimeUnit.SECONDS);
   }
 
-  /** When the fault struck, on the clock of {@link System#nanoTime}. */
+  /** When the last fault struck, on the clock of {@link System#nanoTime}. */
   long sprungNanos() {
     return sprungNanos;
   }
@@ -99,19 +103,20 @@ final class FaultProxy implements AutoCloseable {
     }
   }
 
-  Trap trap() {
-    return trap;
-  }
-
-  /** Counts a message; true if the trap springs at it. */
-  boolean springs(MessageKind kind) {
+  /** Counts a message; the trap that springs at it, if one does. */
+  @Nullable Trap springs(MessageKind kind) {
     int nth = seen.computeIfAbsent(kind, k -> new AtomicInteger()).incrementAndGet();
-    if (nth != trap.nth() || !kind.equals(trap.kind())) {
-      return false;
+    int next = armed.get();
+    if (next == traps.size()) {
+      return null;
+    }
+    Trap trap = traps.get(next);
+    if (nth != trap.nth() || !kind.equals(trap.kind()) || !armed.compareAndSet(next, next + 1)) {
+      return null;
     }
     sprungNanos = System.nanoTime();
     sprung.countDown();
-    return true;
+    return trap;
   }
 
   /** A message has been written to its receiver. */
@@ -121,18 +126,17 @@ final class FaultProxy implements AutoCloseable {
     }
   }
 
-  /** Waits as the fault wants; false if the connection is broken afterwards. */
-  void wait(Fault fault) throws IOException, InterruptedException {
-    switch (fault) {
+  /** Waits as the fault wants. */
+  void wait(Trap trap) throws IOException, InterruptedException {
+    switch (trap.fault()) {
       case STALL -> released.await();
       case DELAY -> released.await(DELAY_MILLIS, TimeUnit.MILLISECONDS);
-      case REORDER -> awaitOther();
-      default -> controller.strike(fault);
+      case REORDER -> awaitOther(trap.until());
+      default -> controller.strike(trap.fault());
     }
   }
 
-  private void awaitOther() throws InterruptedException {
-    MessageKind until = trap.until();
+  private void awaitOther(@Nullable MessageKind until) throws InterruptedException {
     long deadline = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(REORDER_MILLIS);
     int before = until == null ? 0 : count(until);
     synchronized (passing) {

@@ -24,6 +24,7 @@ import java.net.SocketTimeoutException;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.List;
 import java.util.concurrent.TimeUnit;
 import org.apache.pekko.util.ByteString;
 import org.junit.jupiter.api.AfterEach;
@@ -60,10 +61,10 @@ class FaultProxyIT {
         Socket destination = listener.accept()) {
       send(source, Request.start(Extensions.NONE).encode());
       send(source, memory());
-      send(destination, Response.ok().encode().concat(Response.ok().encode()));
       source.shutdownOutput();
 
       assertEquals(16 + 32 + PAGE, destination.getInputStream().readAllBytes().length);
+      send(destination, Response.ok().encode().concat(Response.ok().encode()));
       assertEquals(32, source.getInputStream().readNBytes(32).length);
       assertEquals(1, proxy.seen().get(MEMORY).get());
       MessageKind answer = MessageKind.answer(Carrier.MAIN, Command.MEMORY);
@@ -203,7 +204,7 @@ class FaultProxyIT {
         Trap.at(
             MessageKind.request(Carrier.MAIN, Command.MEMORY_FD), 1, Place.BEFORE, Fault.DUPLICATE);
     try (UnixListener unix = UnixListener.bind(socket);
-        FaultProxy proxy = new FaultProxy("unix:" + socket, trap, fault -> {});
+        FaultProxy proxy = new FaultProxy("unix:" + socket, List.of(trap), fault -> {});
         UnixConnection source = UnixConnection.connect(Path.of(proxy.url().substring(5)));
         UnixConnection destination = unix.accept();
         EventFd event = EventFd.create()) {
@@ -223,7 +224,7 @@ class FaultProxyIT {
   }
 
   private FaultProxy proxy(Trap trap) throws IOException {
-    return new FaultProxy("tcp:127.0.0.1:" + listener.getLocalPort(), trap, fault -> {});
+    return new FaultProxy("tcp:127.0.0.1:" + listener.getLocalPort(), List.of(trap), fault -> {});
   }
 
   private static Socket dial(FaultProxy proxy) throws IOException {

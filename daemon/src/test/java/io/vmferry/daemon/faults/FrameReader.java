@@ -69,7 +69,9 @@ final class FrameReader {
       } else if (request.command() == Command.MEMORY_COMPRESSED) {
         blocks();
       }
-      exchange.asked(request.command());
+      if (request.command() != Command.SETTLED) {
+        exchange.asked(request.command());
+      }
       return frame(
           MessageKind.request(carrier, request.command()),
           WireFormat.REQUEST_BYTES,

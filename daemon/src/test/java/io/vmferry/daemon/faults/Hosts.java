@@ -4,6 +4,7 @@ import io.vmferry.daemon.e2e.NodeJvm;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Locale;
@@ -36,9 +37,8 @@ final class Hosts implements AutoCloseable {
     return node;
   }
 
-  /** Both run and answer; true if one is new. */
-  boolean ready() throws IOException, InterruptedException {
-    boolean anyNew = false;
+  /** Both run and answer. */
+  void ready() throws IOException, InterruptedException {
     for (Side side : Side.values()) {
       NodeJvm node = nodes.get(side);
       if (node == null || !node.process().isAlive()) {
@@ -46,18 +46,22 @@ final class Hosts implements AutoCloseable {
         nodes.put(
             side, NodeJvm.start(side.name().toLowerCase(Locale.ROOT), home, List.of(), properties));
         baselines.remove(side);
-        anyNew = true;
       }
     }
     for (NodeJvm node : nodes.values()) {
       node.awaitReady();
     }
-    return anyNew;
   }
 
   /** What a node without guests holds, once {@link #measure} was called. */
   @Nullable Footprint baseline(Side side) {
     return baselines.get(side);
+  }
+
+  /** Whether it is known what they hold without guests, of those that will live on. */
+  boolean areMeasured(Scenario scenario) {
+    return Arrays.stream(Side.values())
+        .allMatch(side -> scenario.kills(side) || baselines.containsKey(side));
   }
 
   /** Takes what the nodes hold now for what they hold without guests. */

@@ -106,16 +106,17 @@ final class Link implements Closeable {
       if (deaf) {
         return;
       }
-      if (frame.kind() != null && proxy.springs(frame.kind())) {
-        spring(frame);
+      MessageKind kind = frame.kind();
+      Trap trap = kind == null ? null : proxy.springs(kind);
+      if (trap != null) {
+        spring(frame, trap);
       } else {
         write(frame, 0, frame.bytes().length);
       }
       proxy.passed();
     }
 
-    private void spring(Frame frame) throws IOException, InterruptedException {
-      Trap trap = proxy.trap();
+    private void spring(Frame frame, Trap trap) throws IOException, InterruptedException {
       Random random = new Random(trap.seed());
       int length = frame.bytes().length;
       switch (trap.fault()) {
@@ -138,21 +139,21 @@ final class Link implements Closeable {
         default -> {
           int until = until(trap.place(), frame, random);
           write(frame, 0, until);
-          strike(trap.fault());
+          strike(trap);
           write(frame, until, length);
         }
       }
     }
 
-    private void strike(Fault fault) throws IOException, InterruptedException {
-      switch (fault) {
+    private void strike(Trap trap) throws IOException, InterruptedException {
+      switch (trap.fault()) {
         case CUT -> close();
         case CUT_ALL -> proxy.cutAll();
         case HALF_CLOSE -> {
           endOutput();
           deaf = true;
         }
-        default -> proxy.wait(fault);
+        default -> proxy.wait(trap);
       }
     }
 

@@ -8,8 +8,8 @@ import org.jspecify.annotations.Nullable;
  *
  * @param reached whether the message came, so that the fault struck
  * @param damageTold whether memory was damaged on the way and the digests say so
- * @param detectionMillis from the fault until a side said that the migration had failed; null if
- *     none did
+ * @param detectionMillis from the fault until a side said that it recovers, or that the migration
+ *     had failed; null if none did
  * @param recoveryMillis from the fault until both sides had ended and the guest was seen working;
  *     null if it waits or is lost
  * @param faults what should not be: empty if the scenario went well

@@ -2,8 +2,11 @@ package io.vmferry.daemon.faults;
 
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /** Breaks a node process as a {@link Fault} says, and mends it. */
@@ -32,8 +35,7 @@ final class ProcessBreaker implements FaultProxy.Controller, AutoCloseable {
       case STOP -> stop(stopMillis);
       case FREEZE -> stop(FREEZE_MILLIS);
       case FULL -> limit("--fsize", "0");
-      // Every number below the limit is taken, and those above are out of reach.
-      case NO_DESCRIPTORS -> limit("--nofile", "8");
+      case NO_DESCRIPTORS -> limit("--nofile", Long.toString(descriptors()));
       default -> throw new IllegalArgumentException(fault + " breaks no process");
     }
   }
@@ -67,6 +69,17 @@ final class ProcessBreaker implements FaultProxy.Controller, AutoCloseable {
     mendAfter(
         SHORTAGE_MILLIS,
         () -> command("prlimit", "--pid", pid(), resource + "=" + soft.strip() + ":"));
+  }
+
+  /**
+   * One more than the greatest number in use: what is open can be closed still, which for the JDK
+   * takes a dup2 to its number, and only gaps are left for new ones.
+   */
+  private long descriptors() throws IOException {
+    try (Stream<Path> open = Files.list(Path.of("/proc", pid(), "fd"))) {
+      return 1
+          + open.mapToLong(fd -> Long.parseLong(fd.getFileName().toString())).max().orElseThrow();
+    }
   }
 
   private String pid() {

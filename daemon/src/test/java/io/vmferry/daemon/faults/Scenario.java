@@ -1,16 +1,24 @@
 package io.vmferry.daemon.faults;
 
+import java.util.List;
 import java.util.Locale;
+import org.jspecify.annotations.Nullable;
 
 /**
- * One migration with one fault.
+ * One migration with a fault, or with a second one while it recovers from the first.
  *
+ * @param first what breaks the migration to begin with; null for nothing
  * @param trap what goes wrong, and where
  * @param side the process that breaks; for a fault of the link the one that the message comes from
  */
-record Scenario(Mode mode, Trap trap, Side side) {
+record Scenario(Mode mode, @Nullable Trap first, Trap trap, Side side) {
   static Scenario link(Mode mode, Trap trap) {
-    return new Scenario(mode, trap, trap.kind().sender());
+    return new Scenario(mode, null, trap, trap.kind().sender());
+  }
+
+  /** In the order in which they strike. */
+  List<Trap> traps() {
+    return first == null ? List.of(trap) : List.of(first, trap);
   }
 
   Fault fault() {
@@ -27,8 +35,9 @@ record Scenario(Mode mode, Trap trap, Side side) {
     String where =
         String.format(
             Locale.ROOT,
-            "%s, %s %d: %s",
+            "%s, %s%s %d: %s",
             mode,
+            first == null ? "" : "recovering, ",
             trap.kind(),
             trap.nth(),
             trap.fault().name().toLowerCase(Locale.ROOT).replace('_', ' '));

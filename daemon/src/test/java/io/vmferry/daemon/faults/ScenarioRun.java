@@ -27,13 +27,23 @@ import org.jspecify.annotations.Nullable;
 /** Carries one {@link Scenario} out between the two nodes and looks at what is left. */
 final class ScenarioRun {
   /** How long a node waits for an answer in these tests. */
-  static final long ANSWER_SECONDS = 3;
+  private static final long ANSWER_SECONDS = 2;
 
-  private static final long STOP_MILLIS = (ANSWER_SECONDS + 2) * 1000;
+  /** What the nodes are told, so that a scenario takes seconds. */
+  static final List<String> PROPERTIES =
+      List.of(
+          "vmferry.migration.answer-timeout=" + ANSWER_SECONDS + "s",
+          "vmferry.migration.dead-peer-timeout=2s",
+          "vmferry.migration.recovery-patience=6s",
+          "vmferry.migration.linger=5s",
+          "vmferry.node.rehearsals=0");
+
+  private static final long STOP_MILLIS = ANSWER_SECONDS * 1000 + 1000;
   // Whatever is not noticed by then is let go on: without heartbeats nobody must notice it.
-  private static final long STALL_NANOS = TimeUnit.SECONDS.toNanos(ANSWER_SECONDS + 3);
-  private static final long END_NANOS = TimeUnit.SECONDS.toNanos(45);
-  private static final long SETTLE_SECONDS = 8;
+  private static final long STALL_NANOS =
+      TimeUnit.MILLISECONDS.toNanos(ANSWER_SECONDS * 1000 + 1500);
+  private static final long END_NANOS = TimeUnit.SECONDS.toNanos(20);
+  private static final long SETTLE_SECONDS = 10;
   private static final long WORK_SECONDS = 30;
   private static final long POLL_NANOS = TimeUnit.MILLISECONDS.toNanos(20);
   private static final long SWEEP = Mode.WORKING_SET_BYTES / 4096;
@@ -73,7 +83,7 @@ final class ScenarioRun {
     long sprungNanos;
     try (ProcessBreaker breaker = new ProcessBreaker(hosts, scenario.side(), STOP_MILLIS);
         FaultProxy proxy =
-            new FaultProxy(Objects.requireNonNull(receiving.url()), scenario.trap(), breaker)) {
+            new FaultProxy(Objects.requireNonNull(receiving.url()), scenario.traps(), breaker)) {
       send(proxy);
       awaitEnds(proxy);
       reached = proxy.hasSprung();
@@ -167,16 +177,20 @@ final class ScenarioRun {
         all = false;
         continue;
       }
-      if (!view.isFinal()) {
-        all = false;
-        continue;
-      }
-      ends.put(side, view);
-      if (view.problem() != null && detectionNanos == null) {
+      if (detectionNanos == null && (view.problem() != null || isRecovering(view))) {
         detectionNanos = System.nanoTime();
+      }
+      if (view.isFinal()) {
+        ends.put(side, view);
+      } else {
+        all = false;
       }
     }
     return all;
+  }
+
+  private static boolean isRecovering(MigrationView view) {
+    return view.progress() != null && view.progress().phase().equals("recovering");
   }
 
   private void cancelAll() {

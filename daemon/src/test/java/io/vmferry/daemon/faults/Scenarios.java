@@ -2,7 +2,7 @@ package io.vmferry.daemon.faults;
 
 import io.vmferry.streams.wire.Command;
 import java.util.ArrayList;
-import java.util.Arrays;
+import java.util.Comparator;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Random;
@@ -23,6 +23,15 @@ final class Scenarios {
           Fault.STOP,
           Fault.FREEZE);
 
+  // All modes begin alike; over TCP and over UNIX sockets, with pages fetched and without.
+  private static final Set<Mode> BEGINNINGS = EnumSet.of(Mode.PRECOPY, Mode.POSTCOPY, Mode.LOCAL);
+  // Their receivers have taken something before the whole is there.
+  private static final Set<Command> STALLED_HALF_WAY =
+      EnumSet.of(Command.MEMORY, Command.DISCARD, Command.STATE, Command.COMPLETE);
+  // What their answers say decides where the guest is: a process breaks before them too.
+  private static final Set<Command> DECIDING =
+      EnumSet.of(Command.COMPLETE, Command.OWNER, Command.MISSING, Command.PAGE_FAULT);
+
   private Scenarios() {}
 
   /** All of them, in the order of the modes; those that kill stand last in their mode. */
@@ -35,6 +44,8 @@ final class Scenarios {
           (scenario.fault() == Fault.KILL ? killing : all).add(scenario);
         }
       }
+      // By side, so that the one that is looked at need not be warmed up again and again.
+      killing.sort(Comparator.comparing(Scenario::side));
       all.addAll(killing);
     }
     return all;
@@ -43,7 +54,12 @@ final class Scenarios {
   /** The messages of a mode. */
   static List<Point> points(Mode mode) {
     List<Point> points = new ArrayList<>();
-    add(points, Carrier.MAIN, Command.START);
+    if (BEGINNINGS.contains(mode)) {
+      add(points, Carrier.MAIN, Command.START);
+      add(points, Carrier.MAIN, Command.IDENTIFY);
+      points.add(new Point(MessageKind.role(Carrier.HEARTBEAT), 1));
+      add(points, Carrier.HEARTBEAT, Command.ALIVE);
+    }
     if (mode == Mode.LOCAL) {
       add(points, Carrier.MAIN, Command.MEMORY_FD);
     }
@@ -68,6 +84,7 @@ final class Scenarios {
     }
     add(points, Carrier.MAIN, Command.STATE);
     add(points, Carrier.MAIN, Command.COMPLETE);
+    points.add(new Point(MessageKind.request(Carrier.MAIN, Command.SETTLED), 1));
     if (mode.fetchesPages()) {
       points.add(new Point(MessageKind.role(Carrier.PUSH), 1));
       add(points, Carrier.FAULT, Command.PAGE_FAULT);
@@ -75,6 +92,9 @@ final class Scenarios {
       points.add(new Point(MessageKind.request(Carrier.PUSH, Command.MEMORY), 1));
       points.add(new Point(MessageKind.request(Carrier.PUSH, Command.PUSHED), 1));
       add(points, Carrier.FAULT, Command.FILLED);
+    }
+    if (mode != Mode.PRECOPY_4) {
+      points.addAll(recovery(mode));
     }
     return points;
   }
@@ -84,18 +104,40 @@ final class Scenarios {
     points.add(new Point(MessageKind.answer(carrier, command), 1));
   }
 
+  /** What breaks a migration so that it must be taken up again. */
+  private static Trap breakage(Mode mode) {
+    MessageKind kind =
+        mode.fetchesPages()
+            ? MessageKind.request(Carrier.PUSH, Command.MEMORY)
+            : MessageKind.answer(Carrier.MAIN, Command.COMPLETE);
+    return Trap.at(kind, 1, Place.BEFORE, Fault.CUT_ALL);
+  }
+
+  /** The messages that take a broken migration up again. */
+  private static List<Point> recovery(Mode mode) {
+    List<Point> points = new ArrayList<>();
+    points.add(new Point(MessageKind.role(Carrier.RESUME), 1));
+    add(points, Carrier.RESUME, Command.IDENTIFY);
+    add(points, Carrier.RESUME, Command.OWNER);
+    if (mode.fetchesPages()) {
+      add(points, Carrier.RESUME, Command.MISSING);
+    }
+    return points;
+  }
+
   /** Every fault that makes sense at a message. */
   static List<Scenario> at(Mode mode, Point point) {
     List<Scenario> some = new ArrayList<>();
+    Trap first = point.kind().carrier() == Carrier.RESUME ? breakage(mode) : null;
     for (Fault fault : faults(point)) {
-      for (Place place : places(fault)) {
+      for (Place place : places(fault, point.kind())) {
         Trap trap = new Trap(point.kind(), point.nth(), place, fault, until(point), 7);
         if (fault.breaksProcess()) {
           for (Side side : sides(fault)) {
-            some.add(new Scenario(mode, trap, side));
+            some.add(new Scenario(mode, first, trap, side));
           }
         } else {
-          some.add(Scenario.link(mode, trap));
+          some.add(new Scenario(mode, first, trap, trap.kind().sender()));
         }
       }
     }
@@ -106,14 +148,23 @@ final class Scenarios {
     Set<Fault> faults = EnumSet.copyOf(ANYWHERE);
     MessageKind kind = point.kind();
     faults.add(Fault.FLIP_HEADER);
-    if (kind.carrier() != Carrier.MAIN) {
-      faults.add(Fault.CUT_ALL);
-      faults.add(Fault.REORDER);
+    switch (kind.carrier()) {
+      case MEMORY, FAULT, PUSH -> {
+        faults.add(Fault.CUT_ALL);
+        faults.add(Fault.REORDER);
+      }
+      default -> {}
     }
     if (kind.command() == null) {
       return faults;
     }
     faults.add(Fault.DUPLICATE);
+    if (kind.answer() && !DECIDING.contains(kind.command())) {
+      // What breaks before the next request breaks after this answer.
+      faults.remove(Fault.KILL);
+      faults.remove(Fault.STOP);
+      faults.remove(Fault.FREEZE);
+    }
     if (kind.command() == Command.MEMORY && !kind.answer()) {
       faults.add(Fault.FLIP_PAGES);
     }
@@ -130,11 +181,18 @@ final class Scenarios {
     return faults;
   }
 
-  private static List<Place> places(Fault fault) {
+  // Before an answer is after its request was carried out, and after it is before the next request.
+  private static List<Place> places(Fault fault, MessageKind kind) {
     return switch (fault) {
-      case CUT -> Arrays.asList(Place.values());
-      case STALL -> List.of(Place.BEFORE, Place.MIDDLE);
-      case KILL -> List.of(Place.BEFORE, Place.AFTER);
+      case CUT -> List.of(Place.values());
+      case STALL ->
+          !kind.answer() && STALLED_HALF_WAY.contains(kind.command())
+              ? List.of(Place.BEFORE, Place.MIDDLE)
+              : List.of(Place.BEFORE);
+      case KILL ->
+          kind.answer() && kind.command() == Command.COMPLETE
+              ? List.of(Place.BEFORE, Place.AFTER)
+              : List.of(Place.BEFORE);
       default -> List.of(Place.BEFORE);
     };
   }
@@ -174,8 +232,8 @@ final class Scenarios {
     List<Scenario> of = new ArrayList<>(all());
     of.removeIf(scenario -> !quick.contains(scenario.fault()));
     List<Scenario> slice = new ArrayList<>();
-    // Every 9th: coprime to the number of faults at a message, so that all of them come.
-    for (int i = 0; i < of.size(); i += 9) {
+    // A prime step, so that every fault comes and not the same one at every message.
+    for (int i = 0; i < of.size(); i += 13) {
       slice.add(of.get(i));
     }
     return slice;
@@ -204,12 +262,12 @@ final class Scenarios {
               trap.fault(),
               trap.until(),
               random.nextInt(1 << 20));
-      some.add(new Scenario(mode, other, scenario.side()));
+      some.add(new Scenario(mode, scenario.first(), other, scenario.side()));
     }
     return some;
   }
 
-  private static <T> T pick(List<T> of, Random random) {
+  static <T> T pick(List<T> of, Random random) {
     return of.get(random.nextInt(of.size()));
   }
 }
