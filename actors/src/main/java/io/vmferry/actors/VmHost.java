@@ -377,6 +377,8 @@ public final class VmHost {
       return Behaviors.same();
     }
     sessions.remove(id);
+    // A session that lingers has nothing that is named any more.
+    reserved.values().removeIf(id::equals);
     ActorRef<Vm.Command> vm = vms.get(m.event().vm());
     if (session.departure() && m.event() instanceof MigrationEvent.Finished && vm != null) {
       // The session told the Vm what became of its guest before it told us. A guest that was
