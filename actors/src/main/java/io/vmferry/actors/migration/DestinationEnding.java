@@ -129,6 +129,7 @@ final class DestinationEnding {
     session
         .follower()
         .tell(failure(phase, Failures.code(cause), Failures.sentence(cause), GuestLocation.SOURCE));
+    session.hangUp();
     return phase == MigrationPhase.SWITCHOVER ? linger() : Behaviors.stopped();
   }
 
@@ -146,7 +147,8 @@ final class DestinationEnding {
     if (!session.recovers()) {
       return Behaviors.stopped();
     }
-    session.hangUp();
+    session.filling().end();
+    session.release();
     session.context().scheduleOnce(session.linger(), session.context().getSelf(), new LingerOver());
     return Behaviors.receive(Command.class)
         .onMessage(MissingAsked.class, session.filling()::onMissingAsked)

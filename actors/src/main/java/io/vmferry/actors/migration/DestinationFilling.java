@@ -96,6 +96,15 @@ final class DestinationFilling {
     forUffd.clear();
   }
 
+  /** Nothing is filled any more: the guest is another's, or whole. */
+  void end() {
+    ActorRef<Uffd.Command> started = uffd;
+    if (started != null) {
+      uffd = null;
+      session.context().stop(started);
+    }
+  }
+
   boolean hasStarted() {
     return uffd != null;
   }

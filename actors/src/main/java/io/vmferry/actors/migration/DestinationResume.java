@@ -80,6 +80,9 @@ final class DestinationResume implements ResumeServing.Answers {
 
   @Override
   public PresentBitmap present() throws IOException {
+    if (!isHere()) {
+      throw new IOException("The guest is not here: it has no missing pages.");
+    }
     CompletableFuture<PresentBitmap> present = new CompletableFuture<>();
     session.tell(new MissingAsked(present));
     return await(present);
@@ -92,6 +95,12 @@ final class DestinationResume implements ResumeServing.Answers {
       throw new IOException("The guest has no memory here yet.");
     }
     return known;
+  }
+
+  private boolean isHere() {
+    return owner.isDone()
+        && !owner.isCompletedExceptionally()
+        && owner.join() == GuestOwner.DESTINATION;
   }
 
   private <T> T await(CompletableFuture<T> answer) throws IOException {

@@ -122,12 +122,19 @@ final class DestinationSession {
       reception.close();
     }
     resume.close();
+    release();
+    return Behaviors.same();
+  }
+
+  /** Frees what is here of a guest that no {@link Vm} has. */
+  void release() {
     memoryFds.values().forEach(OwnedFd::close);
+    memoryFds.clear();
     Machine left = unadopted;
+    unadopted = null;
     if (left != null) {
       blocking.execute(left::close);
     }
-    return Behaviors.same();
   }
 
   /** Does blocking work; its result comes as what {@code done} makes, or as StepFailed. */

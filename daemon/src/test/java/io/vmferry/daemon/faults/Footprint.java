@@ -48,8 +48,8 @@ record Footprint(Map<String, Integer> counts) {
       }
     }
     for (String mapping : Files.readAllLines(proc.resolve("maps"))) {
-      if (mapping.contains("/memfd:")) {
-        count(counts, "mapping of a memfd");
+      if (isMemory(mapping)) {
+        count(counts, "mapping of guest memory");
       }
     }
     return new Footprint(counts);
@@ -95,6 +95,11 @@ record Footprint(Map<String, Integer> counts) {
     } catch (IOException e) {
       return "pool ended meanwhile";
     }
+  }
+
+  /** Files without a name, as the kernel lists them on one machine or another. */
+  private static boolean isMemory(String mapping) {
+    return mapping.contains("/memfd:") || mapping.matches(".* /#[0-9]+ \\(deleted\\)");
   }
 
   private static boolean isPooled(String thread) {
