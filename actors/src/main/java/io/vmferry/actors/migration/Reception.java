@@ -266,8 +266,7 @@ public final class Reception implements AutoCloseable {
     } catch (IOException e) {
       LOG.debug("A heartbeat connection ended", e);
     } finally {
-      connections.remove(connection);
-      connection.close();
+      drop(connection);
     }
   }
 

@@ -48,16 +48,7 @@ final class SourceEnding {
   Behavior<Command> moved(@Nullable String digest) {
     session.channel().close();
     tellVm(Vm.Outcome.MOVED);
-    return end(
-        new MigrationEvent.Finished(
-            session
-                .figures()
-                .summary(
-                    session.id(),
-                    session.spec(),
-                    session.options().mode(),
-                    digest,
-                    !session.seed().running())));
+    return finished(digest, !session.seed().running());
   }
 
   /** A snapshot of it was taken: the guest goes on here as it was before. */
@@ -69,11 +60,18 @@ final class SourceEnding {
         .getLog()
         .info("Migration {}: {} was kept, and goes on here", session.id(), session.spec().name());
     tellVm(Vm.Outcome.STAYS);
+    return finished(digest, true);
+  }
+
+  /**
+   * @param paused whether the guest is where it was sent
+   */
+  private Behavior<Command> finished(@Nullable String digest, boolean paused) {
     return end(
         new MigrationEvent.Finished(
             session
                 .figures()
-                .summary(session.id(), session.spec(), session.options().mode(), digest, true)));
+                .summary(session.id(), session.spec(), session.options().mode(), digest, paused)));
   }
 
   // It has been handed over, and that went wrong.

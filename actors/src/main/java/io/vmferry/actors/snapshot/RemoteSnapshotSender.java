@@ -8,6 +8,7 @@ import io.vmferry.streams.snapshot.SlotMemory;
 import io.vmferry.streams.snapshot.SnapshotMemory;
 import io.vmferry.streams.snapshot.SnapshotPages;
 import io.vmferry.streams.snapshot.SnapshotReader;
+import io.vmferry.streams.snapshot.Workers;
 import io.vmferry.streams.transfer.FaultServing;
 import io.vmferry.streams.transfer.PrecopyRound;
 import io.vmferry.streams.transfer.PrecopySender;
@@ -16,11 +17,10 @@ import io.vmferry.streams.transport.Connection;
 import io.vmferry.streams.transport.MigrationUrl;
 import io.vmferry.streams.wire.Extensions;
 import java.io.IOException;
-import java.io.InterruptedIOException;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.concurrent.ExecutionException;
-import java.util.concurrent.FutureTask;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.Future;
 import org.apache.pekko.stream.KillSwitches;
 import org.apache.pekko.stream.Materializer;
 import org.jspecify.annotations.Nullable;
@@ -77,21 +77,16 @@ public final class RemoteSnapshotSender implements AutoCloseable {
       files.loadAll(bytes -> {});
       GuestMemory memory = files.memory();
       PrecopyRound round = PrecopyRound.plain(new SnapshotRuns(memory));
-      FutureTask<?> sending =
-          new FutureTask<>(
-              () ->
-                  new PrecopySender(materializer)
-                      .sendRound(
-                          round,
-                          memory,
-                          channel.memoryConnections(connections),
-                          new Throttle(Throttle.UNLIMITED),
-                          KillSwitches.shared("restore"),
-                          (memoryBytes, wireBytes) -> progress.done(memoryBytes))
-                      .toCompletableFuture()
-                      .get());
-      sending.run();
-      join(sending);
+      CompletionStage<?> sending =
+          new PrecopySender(materializer)
+              .sendRound(
+                  round,
+                  memory,
+                  channel.memoryConnections(connections),
+                  new Throttle(Throttle.UNLIMITED),
+                  KillSwitches.shared("restore"),
+                  (memoryBytes, wireBytes) -> progress.done(memoryBytes));
+      Object unused = Workers.result(sending.toCompletableFuture(), "the restore");
       handOver();
     }
   }
@@ -114,26 +109,30 @@ public final class RemoteSnapshotSender implements AutoCloseable {
               FaultServing.servedPages(addresses),
               new SnapshotPages(snapshot, addresses),
               progress::done);
-      FutureTask<?> served =
-          new FutureTask<>(
+      // Before State: the destination may ask for pages to restore it.
+      Future<FaultServing> served =
+          Workers.start(
+              "serve-faults",
               () -> {
                 serving.run();
                 return serving;
               });
-      Thread thread = new Thread(served, "serve-faults");
-      thread.setDaemon(true);
-      // Before State: the destination may ask for pages to restore it.
-      thread.start();
       try {
         handOver();
-        join(served);
+        FaultServing unused = Workers.result(served, "the restore");
       } finally {
         faults.close();
-        thread.join();
+        awaitEnd(served);
       }
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      throw new InterruptedIOException("interrupted while memory was served");
+    }
+  }
+
+  /** Nothing reads the memory any more. */
+  private static void awaitEnd(Future<?> serving) {
+    try {
+      Object unused = Workers.result(serving, "the restore");
+    } catch (IOException e) {
+      // Thrown already, or what came of the other failure.
     }
   }
 
@@ -146,21 +145,6 @@ public final class RemoteSnapshotSender implements AutoCloseable {
   private void handOver() throws IOException {
     channel.state(snapshot.state().asByteBuffer());
     channel.complete(!resume);
-  }
-
-  private static void join(FutureTask<?> task) throws IOException {
-    try {
-      Object unused = task.get();
-    } catch (ExecutionException e) {
-      Throwable cause = e.getCause();
-      while (cause instanceof ExecutionException && cause.getCause() != null) {
-        cause = cause.getCause();
-      }
-      throw cause instanceof IOException failure ? failure : new IOException(cause);
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      throw new InterruptedIOException("interrupted while memory was sent");
-    }
   }
 
   /** Ends a call under way and closes every connection. */

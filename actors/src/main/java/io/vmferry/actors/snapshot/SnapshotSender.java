@@ -9,6 +9,7 @@ import io.vmferry.streams.pages.PageRun;
 import io.vmferry.streams.pages.PresentBitmap;
 import io.vmferry.streams.snapshot.SnapshotMemory;
 import io.vmferry.streams.snapshot.SnapshotReader;
+import io.vmferry.streams.snapshot.Workers;
 import io.vmferry.streams.snapshot.WorkingSetRecord;
 import io.vmferry.streams.transfer.FaultServing;
 import io.vmferry.streams.transfer.SharedPages;
@@ -22,8 +23,7 @@ import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.ExecutionException;
-import java.util.concurrent.FutureTask;
+import java.util.concurrent.Future;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -88,7 +88,7 @@ public final class SnapshotSender implements AutoCloseable {
     progress.begins(snapshot.config().memoryBytes());
     try (SnapshotMemory files = SnapshotMemory.create(snapshot, pageSize(snapshot.config()))) {
       WorkingSetRecord record = workingSet ? record(files) : null;
-      List<FutureTask<Void>> work = new ArrayList<>();
+      List<Future<Boolean>> work = new ArrayList<>();
       try {
         // Before the destination knows anything: what is there when its guest starts is not waited
         // for.
@@ -115,15 +115,15 @@ public final class SnapshotSender implements AutoCloseable {
   }
 
   private void serveWhileHandingOver(
-      SnapshotMemory files, @Nullable WorkingSetRecord record, List<FutureTask<Void>> work)
+      SnapshotMemory files, @Nullable WorkingSetRecord record, List<Future<Boolean>> work)
       throws IOException {
     Connection faults = channel.faultConnections(1).get(0);
     try {
       // Before State: the destination may ask for pages to restore it.
-      FutureTask<Void> serving = start("serve-faults", () -> serve(faults, files, record));
+      Future<Boolean> serving = start("serve-faults", () -> serve(faults, files, record));
       work.add(serving);
       handOver();
-      join(serving);
+      Boolean unused = Workers.result(serving, "the restore");
     } finally {
       faults.close();
     }
@@ -191,34 +191,19 @@ public final class SnapshotSender implements AutoCloseable {
     void run() throws IOException;
   }
 
-  private static FutureTask<Void> start(String name, Work work) {
-    FutureTask<Void> task =
-        new FutureTask<>(
-            () -> {
-              work.run();
-              return null;
-            });
-    Thread thread = new Thread(task, name);
-    thread.setDaemon(true);
-    thread.start();
-    return task;
+  private static Future<Boolean> start(String name, Work work) {
+    return Workers.start(
+        name,
+        () -> {
+          work.run();
+          return true;
+        });
   }
 
-  private static void join(FutureTask<Void> task) throws IOException {
-    try {
-      task.get();
-    } catch (ExecutionException e) {
-      throw e.getCause() instanceof IOException failure ? failure : new IOException(e.getCause());
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      throw new IOException("interrupted while memory was served");
-    }
-  }
-
-  private static void joinQuietly(List<FutureTask<Void>> tasks) {
-    for (FutureTask<Void> task : tasks) {
+  private static void joinQuietly(List<Future<Boolean>> tasks) {
+    for (Future<Boolean> task : tasks) {
       try {
-        join(task);
+        Boolean unused = Workers.result(task, "the restore");
       } catch (IOException e) {
         // The first failure is thrown already, or the work was only cut short.
       }

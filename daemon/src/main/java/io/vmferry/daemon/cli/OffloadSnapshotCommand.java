@@ -3,13 +3,10 @@ package io.vmferry.daemon.cli;
 import io.vmferry.daemon.offload.OffloadProgress;
 import io.vmferry.daemon.offload.OffloadSnapshot;
 import io.vmferry.daemon.offload.OffloadSocket;
-import io.vmferry.daemon.offload.SnapshotPlace;
 import io.vmferry.streams.snapshot.SnapshotWriter;
-import io.vmferry.streams.transport.MigrationUrl;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.concurrent.Callable;
-import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -48,49 +45,17 @@ final class OffloadSnapshotCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    SnapshotPlace place = output.place();
     try {
-      MigrationUrl url = OffloadAddress.of(socket, listen, "--listen");
-      SnapshotPlace.Opened<SnapshotWriter> target = output.write(place);
-      try (SnapshotWriter writer = target.snapshot();
-          OffloadSocket listening = OffloadSocket.open(url, output.tlsDir())) {
-        InterruptHook interrupt =
-            InterruptHook.register("clean-up", () -> giveUp(writer, listening));
-        try {
-          SnapshotTarget.report(console, place, take(place, writer, listening));
-          return ExitCodes.OK;
-        } finally {
-          interrupt.close();
-        }
-      } finally {
-        target.closeStore();
-      }
+      output.keep(console, OffloadAddress.of(socket, listen, "--listen"), progress, this::take);
+      return ExitCodes.OK;
     } catch (IOException | IllegalArgumentException e) {
       throw CommandFailure.of(e);
     }
   }
 
-  private SnapshotTarget.Taken take(
-      SnapshotPlace place, SnapshotWriter writer, OffloadSocket listening) throws IOException {
+  private long take(OffloadSocket listening, SnapshotWriter writer, OffloadProgress shown)
+      throws IOException {
     console.note("Waiting for a VMM at " + listening.listener().url() + " ...");
-    long start = System.nanoTime();
-    OffloadProgress shown = progress.on(console);
-    try {
-      long stored = OffloadSnapshot.take(listening, writer, shown);
-      long millis = TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - start);
-      return SnapshotTarget.Taken.of(place, stored, millis);
-    } finally {
-      shown.finish();
-    }
-  }
-
-  /** A snapshot that is in its place already stays there. */
-  private void giveUp(SnapshotWriter writer, OffloadSocket listening) {
-    writer.close();
-    try {
-      listening.close();
-    } catch (IOException e) {
-      console.note("The socket could not be removed.");
-    }
+    return OffloadSnapshot.take(listening, writer, shown);
   }
 }

@@ -2,13 +2,17 @@ package io.vmferry.daemon.cli;
 
 import com.fasterxml.jackson.databind.PropertyNamingStrategies.SnakeCaseStrategy;
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
+import io.vmferry.daemon.offload.OffloadProgress;
+import io.vmferry.daemon.offload.OffloadSocket;
 import io.vmferry.daemon.offload.SnapshotPlace;
 import io.vmferry.daemon.units.Durations;
 import io.vmferry.daemon.units.Sizes;
 import io.vmferry.streams.snapshot.SnapshotWriter;
+import io.vmferry.streams.transport.MigrationUrl;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -60,7 +64,7 @@ final class SnapshotTarget {
    *
    * @throws CommandFailure if they do not go together
    */
-  SnapshotPlace place() {
+  private SnapshotPlace place() {
     SnapshotPlace place = stored.place(outputDir, "--output-dir");
     boolean isChunked = place instanceof SnapshotPlace.Stored;
     if (format != null && (format == Form.chunked) != isChunked) {
@@ -74,18 +78,59 @@ final class SnapshotTarget {
     return place;
   }
 
-  /** Begins a snapshot there. */
-  SnapshotPlace.Opened<SnapshotWriter> write(SnapshotPlace place) throws IOException {
-    return place.write(access.access(), chunked.options(key.load()));
+  /** Takes the snapshot of whoever comes to the socket. */
+  interface Taking {
+    /**
+     * Blocks until the snapshot is in its place.
+     *
+     * @return bytes that its memory takes there
+     */
+    long take(OffloadSocket listening, SnapshotWriter writer, OffloadProgress shown)
+        throws IOException;
   }
 
-  /** What TLS needs, if it is wanted. */
-  @Nullable Path tlsDir() {
-    return access.tlsDir();
+  /**
+   * Takes a snapshot and prints its figures. Whoever interrupts leaves what there was before, and
+   * no socket.
+   *
+   * @param url where to listen
+   */
+  void keep(Console console, MigrationUrl url, OffloadProgressOption progress, Taking taking)
+      throws IOException {
+    SnapshotPlace place = place();
+    SnapshotPlace.Opened<SnapshotWriter> target =
+        place.write(access.access(), chunked.options(key.load()));
+    OffloadProgress shown = progress.on(console);
+    try (SnapshotWriter writer = target.snapshot();
+        OffloadSocket listening = OffloadSocket.open(url, access.tlsDir())) {
+      InterruptHook interrupt =
+          InterruptHook.register("clean-up", () -> giveUp(console, writer, listening));
+      try {
+        long start = System.nanoTime();
+        long stored = taking.take(listening, writer, shown);
+        long millis = TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - start);
+        shown.finish();
+        report(console, place, Taken.of(place, stored, millis));
+      } finally {
+        interrupt.close();
+      }
+    } finally {
+      shown.finish();
+      target.closeStore();
+    }
   }
 
-  /** Prints the figures of a snapshot that is in its place. */
-  static void report(Console console, SnapshotPlace place, Taken taken) {
+  /** A snapshot that is in its place already stays there. */
+  private static void giveUp(Console console, SnapshotWriter writer, OffloadSocket listening) {
+    writer.close();
+    try {
+      listening.close();
+    } catch (IOException e) {
+      console.note("The socket could not be removed.");
+    }
+  }
+
+  private static void report(Console console, SnapshotPlace place, Taken taken) {
     console.print(
         taken,
         List.of(

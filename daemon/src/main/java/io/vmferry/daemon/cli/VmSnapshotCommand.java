@@ -6,13 +6,11 @@ import io.vmferry.daemon.client.NodeClient;
 import io.vmferry.daemon.offload.OffloadProgress;
 import io.vmferry.daemon.offload.OffloadSnapshot;
 import io.vmferry.daemon.offload.OffloadSocket;
-import io.vmferry.daemon.offload.SnapshotPlace;
 import io.vmferry.streams.snapshot.SnapshotWriter;
+import io.vmferry.streams.snapshot.Workers;
 import java.io.IOException;
 import java.util.concurrent.Callable;
-import java.util.concurrent.ExecutionException;
-import java.util.concurrent.FutureTask;
-import java.util.concurrent.TimeUnit;
+import java.util.concurrent.Future;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Parameters;
@@ -40,48 +38,20 @@ final class VmSnapshotCommand implements Callable<Integer> {
 
   @Override
   public Integer call() {
-    SnapshotPlace place = output.place();
-    try {
-      SnapshotPlace.Opened<SnapshotWriter> target = output.write(place);
-      try (SnapshotWriter writer = target.snapshot();
-          PrivateSocket socket = PrivateSocket.create();
-          OffloadSocket listening = OffloadSocket.open(socket.url(), null)) {
-        InterruptHook interrupt = InterruptHook.register("clean-up", writer::close);
-        try {
-          SnapshotTarget.report(console, place, take(place, writer, listening));
-          return ExitCodes.OK;
-        } finally {
-          interrupt.close();
-        }
-      } finally {
-        target.closeStore();
-      }
+    try (PrivateSocket socket = PrivateSocket.create()) {
+      output.keep(console, socket.url(), progress, this::take);
+      return ExitCodes.OK;
     } catch (IOException | IllegalArgumentException e) {
       throw CommandFailure.of(e);
     }
   }
 
-  private SnapshotTarget.Taken take(
-      SnapshotPlace place, SnapshotWriter writer, OffloadSocket listening) throws IOException {
-    long start = System.nanoTime();
-    OffloadProgress shown = progress.on(console);
-    FutureTask<Long> receiving =
-        new FutureTask<>(() -> OffloadSnapshot.take(listening, writer, shown));
-    Thread thread = new Thread(receiving, "snapshot");
-    thread.setDaemon(true);
-    thread.start();
-    try {
-      send(listening.listener().url().toString());
-      long millis = TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - start);
-      return SnapshotTarget.Taken.of(place, receiving.get(), millis);
-    } catch (ExecutionException e) {
-      throw e.getCause() instanceof IOException failure ? failure : new IOException(e.getCause());
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      throw new IOException("interrupted while the snapshot was taken", e);
-    } finally {
-      shown.finish();
-    }
+  private long take(OffloadSocket listening, SnapshotWriter writer, OffloadProgress shown)
+      throws IOException {
+    Future<Long> receiving =
+        Workers.start("snapshot", () -> OffloadSnapshot.take(listening, writer, shown));
+    send(listening.listener().url().toString());
+    return Workers.result(receiving, "the snapshot");
   }
 
   /** Has the node hand the guest over to this process, and go on with it. */

@@ -1,13 +1,12 @@
 package io.vmferry.daemon.offload;
 
 import com.typesafe.config.ConfigFactory;
-import io.vmferry.actors.migration.Failures;
 import io.vmferry.actors.snapshot.SnapshotProgress;
 import io.vmferry.actors.snapshot.SnapshotReceiver;
 import io.vmferry.streams.snapshot.SnapshotWriter;
+import io.vmferry.streams.snapshot.Workers;
 import java.io.IOException;
-import java.io.InterruptedIOException;
-import java.util.concurrent.ExecutionException;
+import java.util.concurrent.CompletionStage;
 import org.apache.pekko.actor.ActorSystem;
 import org.apache.pekko.stream.Materializer;
 
@@ -26,17 +25,10 @@ public final class OffloadSnapshot {
       throws IOException {
     ActorSystem system = ActorSystem.create("offload", ConfigFactory.load());
     try (SnapshotReceiver receiver = new SnapshotReceiver(writer, progress)) {
-      receiver
-          .receive(socket.listener(), Materializer.matFromSystem(system))
-          .toCompletableFuture()
-          .get();
+      CompletionStage<Void> taken =
+          receiver.receive(socket.listener(), Materializer.matFromSystem(system));
+      Void unused = Workers.result(taken.toCompletableFuture(), "the snapshot");
       return writer.storedBytes();
-    } catch (ExecutionException e) {
-      Throwable cause = Failures.root(e.getCause() == null ? e : e.getCause());
-      throw cause instanceof IOException failure ? failure : new IOException(cause);
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      throw new InterruptedIOException("interrupted while the snapshot was taken");
     } finally {
       system.terminate();
     }

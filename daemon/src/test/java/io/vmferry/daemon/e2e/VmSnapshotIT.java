@@ -7,6 +7,7 @@ import io.vmferry.daemon.testing.CommandRun;
 import io.vmferry.kvm.testing.RequiresKvm;
 import io.vmferry.kvm.testing.RequiresUffd;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -102,6 +103,35 @@ class VmSnapshotIT {
     }
     assertTrue(Files.notExists(target));
     assertNothingIsLeft();
+  }
+
+  @Test
+  void aCommandThatIsInterruptedLeavesNoSocket() throws Exception {
+    nodes.boot(GUEST, 1);
+    Path target = directory.resolve("interrupted");
+    nodes.source().freeze();
+    try (CommandRun run = run("snapshot", GUEST, "--output-dir", target.toString())) {
+      run.until(() -> !privateSockets().isEmpty());
+
+      run.signal("TERM");
+
+      assertEquals(143, run.await(), run::err);
+    } finally {
+      nodes.source().thaw();
+    }
+    assertEquals(List.of(), privateSockets());
+    assertTrue(Files.notExists(target));
+    assertNothingIsLeft();
+    nodes.assertRunsOn(nodes.source(), GUEST);
+  }
+
+  /** Directories of sockets between a command and its node. */
+  private static List<Path> privateSockets() {
+    try (Stream<Path> files = Files.list(directory)) {
+      return files.filter(file -> file.getFileName().toString().startsWith("vmferry-")).toList();
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
   }
 
   private static void vm(String... arguments) throws IOException, InterruptedException {

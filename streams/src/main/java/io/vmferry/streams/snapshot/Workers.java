@@ -2,19 +2,60 @@ package io.vmferry.streams.snapshot;
 
 import java.io.IOException;
 import java.io.InterruptedIOException;
+import java.io.UncheckedIOException;
 import java.util.Collections;
 import java.util.concurrent.Callable;
+import java.util.concurrent.CompletionException;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.FutureTask;
 
-/** Threads that share one piece of work, which hands itself out to them. */
+/** Work on other threads: one that does something, or some that share what hands itself out. */
 public final class Workers {
   // The disk or the memory bus is the limit beyond.
   private static final int MOST = 4;
 
   private Workers() {}
+
+  /**
+   * Does something on a thread of its own, which keeps no process alive.
+   *
+   * @param name of the thread
+   */
+  public static <T> Future<T> start(String name, Callable<T> work) {
+    FutureTask<T> task = new FutureTask<>(work);
+    daemon(task, name).start();
+    return task;
+  }
+
+  /**
+   * Waits for what other threads do.
+   *
+   * @param what is done, for whoever is interrupted
+   * @throws IOException as they threw it, or with their exception as its cause
+   */
+  public static <T> T result(Future<T> work, String what) throws IOException {
+    try {
+      return work.get();
+    } catch (ExecutionException e) {
+      Throwable cause = e;
+      while (isWrapper(cause) && cause.getCause() != null) {
+        cause = cause.getCause();
+      }
+      throw cause instanceof IOException failure ? failure : new IOException(cause);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new InterruptedIOException("interrupted in " + what);
+    }
+  }
+
+  private static boolean isWrapper(Throwable cause) {
+    return cause instanceof ExecutionException
+        || cause instanceof CompletionException
+        || cause instanceof UncheckedIOException;
+  }
 
   /** What each thread runs until nothing is left; it must make the others end when it throws. */
   @FunctionalInterface
@@ -43,10 +84,8 @@ public final class Workers {
     ExecutorService pool = Executors.newFixedThreadPool(threads, run -> daemon(run, name));
     try {
       for (Future<Boolean> worker : pool.invokeAll(Collections.nCopies(threads, work))) {
-        worker.get();
+        Boolean unused = result(worker, name);
       }
-    } catch (ExecutionException e) {
-      throw e.getCause() instanceof IOException failure ? failure : new IOException(e.getCause());
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw new InterruptedIOException("interrupted in " + name);

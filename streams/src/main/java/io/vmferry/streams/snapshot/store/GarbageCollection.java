@@ -35,10 +35,10 @@ final class GarbageCollection {
     try (DirectoryStream<Path> all = Files.newDirectoryStream(files.staging())) {
       for (Path dead : all) {
         countAll(dead);
-        if (!dryRun) {
-          removeAll(dead);
-        }
       }
+    }
+    if (!dryRun) {
+      removeStaging();
     }
     collectWorkingSets(generations, dryRun);
     return new ChunkStore.Garbage(chunks, bytes);
