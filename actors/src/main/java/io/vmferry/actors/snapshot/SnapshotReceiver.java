@@ -15,6 +15,8 @@ import io.vmferry.streams.snapshot.SlotMemory;
 import io.vmferry.streams.snapshot.SnapshotException;
 import io.vmferry.streams.snapshot.SnapshotWriter;
 import io.vmferry.streams.transfer.Inbound;
+import io.vmferry.streams.transfer.InboundCommands;
+import io.vmferry.streams.transfer.PrecopySender;
 import io.vmferry.streams.transport.Connection;
 import io.vmferry.streams.transport.Listener;
 import io.vmferry.streams.wire.Extensions;
@@ -27,7 +29,9 @@ import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.atomic.AtomicLong;
+import org.apache.pekko.stream.ActorAttributes;
 import org.apache.pekko.stream.Materializer;
+import org.apache.pekko.stream.javadsl.Sink;
 import org.apache.pekko.util.ByteString;
 import org.jspecify.annotations.Nullable;
 
@@ -46,6 +50,7 @@ public final class SnapshotReceiver implements AutoCloseable {
   private final CompletableFuture<Void> taken = new CompletableFuture<>();
   // Of the reception's threads, one after the other; closed by another.
   private volatile @Nullable Reception reception;
+  private volatile boolean passesDescriptors;
   private volatile @Nullable GuestMemory sent;
   private volatile @Nullable VmMigrationConfig config;
   private volatile @Nullable Throwable failure;
@@ -74,7 +79,40 @@ public final class SnapshotReceiver implements AutoCloseable {
   public CompletionStage<Void> receive(Listener listener, Materializer materializer) {
     Reception opened = Reception.ofVersion0(listener, new Events(), materializer);
     reception = opened;
+    passesDescriptors = opened.passesDescriptors();
     opened.accept();
+    return taken.minimalCompletionStage();
+  }
+
+  /**
+   * Receives from a source that has come to a UNIX socket, and stores.
+   *
+   * @param main fresh; the caller closes it
+   * @return as {@link #receive(Listener, Materializer)}
+   */
+  public CompletionStage<Void> receive(Connection main, Materializer materializer) {
+    passesDescriptors = true;
+    Events events = new Events();
+    InboundCommands.source(main)
+        .runWith(
+            Sink.<Inbound>foreach(
+                    event -> {
+                      if (event instanceof Inbound.Closed closed) {
+                        events.failed(closed.cause());
+                      } else {
+                        events.inbound(event);
+                      }
+                    })
+                .withAttributes(ActorAttributes.dispatcher(PrecopySender.BLOCKING_DISPATCHER)),
+            materializer)
+        .whenComplete(
+            (done, broken) -> {
+              if (broken == null) {
+                events.ended();
+              } else {
+                events.failed(broken);
+              }
+            });
     return taken.minimalCompletionStage();
   }
 
@@ -163,7 +201,7 @@ public final class SnapshotReceiver implements AutoCloseable {
 
   private void configure(Inbound.Config event) throws IOException {
     VmMigrationConfig parsed = VmMigrationConfig.parse(event.json());
-    if (handedOver.isEmpty() && reception().passesDescriptors()) {
+    if (handedOver.isEmpty() && passesDescriptors) {
       // It would be sent next, as over TCP; Cloud Hypervisor's daemon refuses that too.
       throw new ProtocolException("the memory of every slot", "none; local=on hands it over");
     }
@@ -179,7 +217,7 @@ public final class SnapshotReceiver implements AutoCloseable {
     }
     GuestMemory memory = SlotMemory.create(parsed, PageSize.KIB_4);
     sent = memory;
-    reception().receiveInto(memory, Extensions.NONE, this::received);
+    Objects.requireNonNull(reception).receiveInto(memory, Extensions.NONE, this::received);
     event.accept(memory, this::received);
   }
 
@@ -229,10 +267,6 @@ public final class SnapshotReceiver implements AutoCloseable {
     return memory == null
         ? Objects.requireNonNull(handedOver.get(slot.slot()))
         : memory.regionAt(new Gpa(slot.gpa()), slot.size()).memfd();
-  }
-
-  private Reception reception() {
-    return Objects.requireNonNull(reception);
   }
 
   /** Closes the reception, the writer and the memory. */

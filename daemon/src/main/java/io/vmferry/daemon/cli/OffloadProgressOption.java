@@ -22,4 +22,8 @@ final class OffloadProgressOption {
   OffloadProgress on(Console console) {
     return new OffloadProgress(console.terminal(), form == Form.json);
   }
+
+  OffloadProgress of(String name, Console console) {
+    return OffloadProgress.of(name, console.terminal(), form == Form.json);
+  }
 }

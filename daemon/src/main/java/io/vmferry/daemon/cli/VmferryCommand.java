@@ -105,6 +105,7 @@ final class VmferryCommand implements Runnable {
         new CommandLine(new OffloadCommand())
             .addSubcommand(new OffloadSnapshotCommand(console))
             .addSubcommand(new OffloadRestoreCommand(console))
+            .addSubcommand(new OffloadServeCommand(console))
             .addSubcommand(new StoreCommands.ListAll(console))
             .addSubcommand(new OffloadVerifyCommand(console))
             .addSubcommand(new OffloadCopyCommand(console))

@@ -6,6 +6,7 @@ import io.vmferry.daemon.render.Terminal;
 import io.vmferry.daemon.units.Sizes;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Shows how far a snapshot is: a bar that is drawn over on a terminal, elsewhere a line a second,
@@ -17,6 +18,7 @@ public final class OffloadProgress implements SnapshotProgress {
 
   private final Terminal terminal;
   private final boolean json;
+  private final @Nullable String name;
   private long total;
   private long done;
   private long shownNanos = System.nanoTime();
@@ -28,8 +30,19 @@ public final class OffloadProgress implements SnapshotProgress {
    * @param json one object a line instead of text
    */
   public OffloadProgress(Terminal terminal, boolean json) {
+    this(terminal, json, null);
+  }
+
+  private OffloadProgress(Terminal terminal, boolean json, @Nullable String name) {
     this.terminal = terminal;
     this.json = json;
+    this.name = name;
+  }
+
+  /** The progress of one snapshot of many at once, with its name on each line. */
+  public static OffloadProgress of(String name, Terminal terminal, boolean json) {
+    Terminal lines = new Terminal(terminal.out(), false, terminal.columns());
+    return new OffloadProgress(lines, json, name);
   }
 
   @Override
@@ -64,13 +77,16 @@ public final class OffloadProgress implements SnapshotProgress {
 
   private void show() {
     if (json) {
-      terminal.out().printf("{\"bytes_done\":%d,\"bytes_total\":%d}%n", done, total);
+      String named = name == null ? "" : "\"name\":\"" + name + "\",";
+      terminal.out().printf("{%s\"bytes_done\":%d,\"bytes_total\":%d}%n", named, done, total);
     } else if (terminal.interactive()) {
       List<String> figures = List.of(figures());
       terminal.drawOver(ProgressText.bar("memory", percent(), figures, terminal.columns() - 1));
       lineOpen = true;
     } else {
-      terminal.out().println("memory: " + percent() + " %, " + figures());
+      terminal
+          .out()
+          .println((name == null ? "memory" : name) + ": " + percent() + " %, " + figures());
     }
     terminal.out().flush();
   }

@@ -1,0 +1,85 @@
+package io.vmferry.daemon.offload;
+
+import com.typesafe.config.ConfigFactory;
+import io.micrometer.prometheusmetrics.PrometheusConfig;
+import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
+import io.vmferry.streams.transport.MigrationUrl;
+import java.io.IOException;
+import java.io.InterruptedIOException;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import org.apache.pekko.actor.ActorSystem;
+import org.apache.pekko.http.javadsl.Http;
+import org.apache.pekko.http.javadsl.ServerBinding;
+import org.apache.pekko.http.javadsl.model.ContentTypes;
+import org.apache.pekko.http.javadsl.model.HttpEntities;
+import org.apache.pekko.http.javadsl.server.Directives;
+import org.apache.pekko.http.javadsl.server.Route;
+
+/** Serves meters at {@code /metrics} in the text format of Prometheus. */
+public final class MetricsEndpoint implements AutoCloseable {
+  private static final long WAIT_SECONDS = 10;
+
+  private final ActorSystem system;
+  private final ServerBinding binding;
+
+  private MetricsEndpoint(ActorSystem system, ServerBinding binding) {
+    this.system = system;
+    this.binding = binding;
+  }
+
+  /** Meters that an endpoint can serve. */
+  public static PrometheusMeterRegistry registry() {
+    return new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
+  }
+
+  /**
+   * Listens.
+   *
+   * @param address port 0 for a free one
+   * @throws IOException with one sentence for the user if it cannot listen there
+   */
+  public static MetricsEndpoint start(MigrationUrl.Tcp address, PrometheusMeterRegistry registry)
+      throws IOException {
+    ActorSystem system = ActorSystem.create("metrics", ConfigFactory.load());
+    Route route =
+        Directives.path(
+            "metrics",
+            () ->
+                Directives.get(
+                    () ->
+                        Directives.complete(
+                            HttpEntities.create(ContentTypes.TEXT_PLAIN_UTF8, registry.scrape()))));
+    try {
+      return new MetricsEndpoint(
+          system,
+          Http.get(system)
+              .newServerAt(address.host(), address.port())
+              .bind(route)
+              .toCompletableFuture()
+              .get(WAIT_SECONDS, TimeUnit.SECONDS));
+    } catch (ExecutionException | TimeoutException e) {
+      system.terminate();
+      throw new IOException("Metrics cannot be served at " + address + ".", e);
+    } catch (InterruptedException e) {
+      system.terminate();
+      Thread.currentThread().interrupt();
+      throw new InterruptedIOException("interrupted while metrics began to be served");
+    }
+  }
+
+  /** Where to look. */
+  public String url() {
+    return "http://"
+        + binding.localAddress().getHostString()
+        + ":"
+        + binding.localAddress().getPort()
+        + "/metrics";
+  }
+
+  @Override
+  public void close() {
+    system.terminate();
+  }
+}
