@@ -17,6 +17,7 @@ import java.util.List;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.LongConsumer;
 import org.jspecify.annotations.Nullable;
 
@@ -45,6 +46,8 @@ public final class SnapshotMemory implements SharedPages, AutoCloseable {
   // Never more than threads that bring pages at once.
   private final Queue<ByteBuffer> buffers = new ConcurrentLinkedQueue<>();
   private final AtomicInteger demands = new AtomicInteger();
+  // The page behind the last that was asked for: who asks for it next goes through memory in order.
+  private final AtomicLong walk = new AtomicLong(-1);
   private volatile boolean stopped;
   // Of any load; the guest cannot have all of its memory any more.
   private volatile @Nullable IOException failure;
@@ -98,8 +101,9 @@ public final class SnapshotMemory implements SharedPages, AutoCloseable {
     try {
       long first = pages.indexOf(range.gpa());
       long end = pages.indexOf(range.gpa() + range.length() - 1) + 1;
+      boolean inOrder = walk.getAndSet(end) == first;
       for (long page = first; page < end; ) {
-        long mine = claimed.setRun(page, end - page);
+        long mine = claimed.setRun(page, inOrder ? ahead(page, end) : end - page);
         if (mine > 0) {
           load(page, mine);
           page += mine;
@@ -111,6 +115,12 @@ public final class SnapshotMemory implements SharedPages, AutoCloseable {
     } finally {
       demands.decrementAndGet();
     }
+  }
+
+  /** Whoever fetches memory page by page does not want a read for each. */
+  private long ahead(long page, long end) {
+    long most = Math.max(end - page, FILL_BYTES / pages.pageBytes());
+    return Math.min(most, pages.regionEnd(page) - page);
   }
 
   /**
