@@ -11,6 +11,8 @@ public enum Figure {
   TOTAL_TIME("total time, ms"),
   /** The guest's pause. */
   DOWNTIME("downtime, ms"),
+  /** Until the guest runs. */
+  RESUME("time to resume, ms"),
   /** Page faults. */
   FAULT_P50("page fault, median, us");
 
@@ -32,6 +34,7 @@ public enum Figure {
       case THROUGHPUT -> run.gibPerSecond();
       case TOTAL_TIME -> run.totalMs();
       case DOWNTIME -> run.downtimeMs();
+      case RESUME -> run.resumeMs();
       case FAULT_P50 -> faults == null ? null : Double.valueOf(faults.p50Us());
     };
   }

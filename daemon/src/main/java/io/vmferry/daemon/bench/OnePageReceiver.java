@@ -8,15 +8,12 @@ import io.vmferry.streams.config.VmMigrationConfig;
 import io.vmferry.streams.transport.Connection;
 import io.vmferry.streams.transport.Listener;
 import io.vmferry.streams.transport.MigrationUrl;
-import io.vmferry.streams.transport.Payloads;
 import io.vmferry.streams.wire.Command;
-import io.vmferry.streams.wire.ConnectionRole;
 import io.vmferry.streams.wire.MemoryRange;
 import io.vmferry.streams.wire.ProtocolException;
 import io.vmferry.streams.wire.Request;
 import io.vmferry.streams.wire.Response;
 import io.vmferry.streams.wire.WireFormat;
-import io.vmferry.streams.wire.WireLimits;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.Locale;
@@ -31,15 +28,7 @@ import java.util.Locale;
 final class OnePageReceiver {
   private static final int PAGE_BYTES = 4096;
 
-  private final Listener listener;
-  private final Connection main;
-  private final ByteBuffer request = ByteBuffer.allocateDirect(WireFormat.REQUEST_BYTES);
-  private final ByteBuffer answer = ByteBuffer.allocateDirect(WireFormat.RESPONSE_BYTES);
-
-  private OnePageReceiver(Listener listener, Connection main) {
-    this.listener = listener;
-    this.main = main;
-  }
+  private OnePageReceiver() {}
 
   /** Runs it. */
   public static void main(String[] args) throws IOException {
@@ -47,27 +36,21 @@ final class OnePageReceiver {
       System.out.println("port " + ((MigrationUrl.Tcp) listener.url()).port());
       System.out.flush();
       try (Connection main = listener.accept()) {
-        new OnePageReceiver(listener, main).receive();
+        receive(listener, new RawDestination(main));
       }
     }
   }
 
-  private void receive() throws IOException {
-    command(Command.START);
-    ok();
-    VmMigrationConfig config = VmMigrationConfig.parse(command(Command.CONFIG));
-    ok();
-    try (Connection faults = listener.accept()) {
-      ByteBuffer role = ByteBuffer.allocateDirect(WireFormat.ROLE_BYTES);
-      faults.readFully(role);
-      if (ConnectionRole.decode(role.flip()) != ConnectionRole.FAULT) {
-        throw new ProtocolException("a fault connection", "another");
-      }
-      faults.noDelay(true);
-      command(Command.STATE);
-      ok();
-      command(Command.COMPLETE);
-      ok();
+  private static void receive(Listener listener, RawDestination source) throws IOException {
+    source.command(Command.START);
+    source.ok();
+    VmMigrationConfig config = VmMigrationConfig.parse(source.command(Command.CONFIG));
+    source.ok();
+    try (Connection faults = RawDestination.acceptFaults(listener)) {
+      source.command(Command.STATE);
+      source.ok();
+      source.command(Command.COMPLETE);
+      source.ok();
       long start = System.nanoTime();
       long pages = fetch(faults, config);
       System.out.printf(
@@ -76,21 +59,6 @@ final class OnePageReceiver {
           pages,
           (System.nanoTime() - start) / 1e9);
     }
-  }
-
-  private byte[] command(Command expected) throws IOException {
-    main.readFully(request.clear());
-    Request header = Request.decode(request.flip());
-    if (header.command() != expected) {
-      throw new ProtocolException(expected.toString(), header.toString());
-    }
-    return Payloads.read(main, WireLimits.check(header));
-  }
-
-  private void ok() throws IOException {
-    answer.clear();
-    Response.ok().encode(answer);
-    main.writeFully(answer.flip());
   }
 
   private static long fetch(Connection faults, VmMigrationConfig config) throws IOException {

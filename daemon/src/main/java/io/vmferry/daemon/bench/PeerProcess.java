@@ -107,6 +107,17 @@ final class PeerProcess implements AutoCloseable {
     return line;
   }
 
+  /** Waits for its end, which must be a good one. */
+  void awaitEnd(long limitSeconds) throws InterruptedException {
+    if (!process.waitFor(limitSeconds, TimeUnit.SECONDS)) {
+      throw new BenchFailure(name + " did not end within " + limitSeconds + " s");
+    }
+    if (process.exitValue() != 0) {
+      String last = lines.poll(limitSeconds, TimeUnit.SECONDS);
+      throw new BenchFailure(name + " ended with " + process.exitValue() + ": " + last);
+    }
+  }
+
   @Override
   public void close() {
     process.destroyForcibly();

@@ -73,6 +73,51 @@ public record RunFigures(
         null);
   }
 
+  /** Memory that was stored or loaded. */
+  static RunFigures stored(
+      String contender, long memoryBytes, double millis, @Nullable Long storedBytes) {
+    return new RunFigures(
+        contender,
+        memoryBytes,
+        millis,
+        millis,
+        null,
+        null,
+        null,
+        null,
+        null,
+        storedBytes,
+        null,
+        null,
+        null,
+        null);
+  }
+
+  /** A restore on demand; times are from the daemon's connection. */
+  static RunFigures onDemand(
+      String contender,
+      long memoryBytes,
+      double resumeMs,
+      double touchedMs,
+      double fullMs,
+      @Nullable Faults faults) {
+    return new RunFigures(
+        contender,
+        memoryBytes,
+        null,
+        touchedMs,
+        null,
+        null,
+        resumeMs,
+        fullMs,
+        null,
+        null,
+        null,
+        null,
+        faults,
+        null);
+  }
+
   /** With what the guest saw of its page faults. */
   RunFigures withTouches(Faults seen) {
     return new RunFigures(

@@ -112,6 +112,8 @@ final class VmferryCommand implements Runnable {
             .addSubcommand(new StoreCommands.Remove(console))
             .addSubcommand(new StoreCommands.Collect(console))
             .addSubcommand(new OffloadServeStoreCommand(console));
+    CommandLine bench =
+        new CommandLine(new BenchCommand(console)).addSubcommand(new BenchOffloadCommand(console));
     CommandLine root =
         new CommandLine(new VmferryCommand(console))
             .addSubcommand(new DoctorCommand(console))
@@ -124,7 +126,7 @@ final class VmferryCommand implements Runnable {
             .addSubcommand(new ReceiveMigrationCommand(console))
             .addSubcommand(offload)
             .addSubcommand(cluster)
-            .addSubcommand(new BenchCommand(console));
+            .addSubcommand(bench);
     registerUnits(root);
     root.setOut(console.out());
     root.setErr(console.err());

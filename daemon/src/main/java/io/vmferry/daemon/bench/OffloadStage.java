@@ -1,0 +1,74 @@
+package io.vmferry.daemon.bench;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Comparator;
+import java.util.List;
+import java.util.function.Consumer;
+import java.util.stream.Stream;
+
+/**
+ * What the scenarios of the offload daemon work with.
+ *
+ * @param plan what to run
+ * @param daemon the commands
+ * @param directory on the disk that is measured; gone at the end
+ * @param steps told what goes on
+ */
+record OffloadStage(
+    OffloadPlan plan, OffloadDaemon daemon, Path directory, Consumer<String> steps) {
+  // Source: Documentation/admin-guide/sysctl/vm.rst, drop_caches.
+  private static final Path DROP_CACHES = Path.of("/proc/sys/vm/drop_caches");
+  private static final String PAGE_CACHE = "1";
+
+  /** A file or directory in {@link #directory}. */
+  Path path(String name) {
+    return directory.resolve(name);
+  }
+
+  /** Where the daemon and the VMM meet. */
+  Path socket() {
+    return path("s");
+  }
+
+  /** As many rounds as planned, each contender with nothing to be written back. */
+  List<RunFigures> alternate(List<Runs.Measurement> contenders)
+      throws IOException, InterruptedException {
+    List<Runs.Measurement> prepared =
+        contenders.stream()
+            .<Runs.Measurement>map(
+                contender ->
+                    () -> {
+                      new ProcessBuilder("sync").start().waitFor();
+                      return contender.run();
+                    })
+            .toList();
+    return Runs.alternate(plan.runs(), prepared);
+  }
+
+  /** Whether {@link #dropPageCache} may. */
+  static boolean mayDropPageCache() {
+    return Files.isWritable(DROP_CACHES);
+  }
+
+  /** What is on the disk must be read from there the next time. */
+  static void dropPageCache() throws IOException {
+    Files.writeString(DROP_CACHES, PAGE_CACHE);
+  }
+
+  /** Removes a file or a directory if it is there. */
+  static void remove(Path path) {
+    if (!Files.exists(path)) {
+      return;
+    }
+    try (Stream<Path> all = Files.walk(path)) {
+      for (Path each : all.sorted(Comparator.reverseOrder()).toList()) {
+        Files.delete(each);
+      }
+    } catch (IOException e) {
+      throw new UncheckedIOException(path + " could not be removed", e);
+    }
+  }
+}
