@@ -26,9 +26,11 @@ import io.vmferry.streams.wire.WireFormat;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
@@ -130,6 +132,23 @@ class SnapshotReceiverIT {
       assertThrows(
           PeerRefusedException.class, () -> source.config(json(config(SLOT_BYTES + 4096))));
       assertNoSnapshot(ProtocolException.class);
+    }
+  }
+
+  @Test
+  void aFileThatShrinksAfterItWasCheckedMakesNoSnapshot() throws Exception {
+    try (SourceChannel source = source()) {
+      source.start(Extensions.NONE);
+      source.memoryFd(0, memory.fd());
+      source.config(json(config(SLOT_BYTES)));
+      source.state(json("{}"));
+      Path file = Path.of("/proc/self/fd", Integer.toString(memory.fd().raw()));
+      try (FileChannel shrinking = FileChannel.open(file, StandardOpenOption.WRITE)) {
+        shrinking.truncate(SLOT_BYTES / 2);
+      }
+
+      assertThrows(PeerRefusedException.class, () -> source.complete(true));
+      assertNoSnapshot(SnapshotException.class);
     }
   }
 
