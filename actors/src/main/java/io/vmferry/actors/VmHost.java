@@ -4,6 +4,7 @@ import io.vmferry.actors.machine.Machine;
 import io.vmferry.actors.machine.MachineState;
 import io.vmferry.actors.machine.MemoryBudget;
 import io.vmferry.actors.migration.ArrivalGate;
+import io.vmferry.actors.migration.DestinationWitness;
 import io.vmferry.actors.migration.Failures;
 import io.vmferry.actors.migration.MemoryMode;
 import io.vmferry.actors.migration.MigrationDestination;
@@ -12,7 +13,11 @@ import io.vmferry.actors.migration.MigrationIds;
 import io.vmferry.actors.migration.MigrationSource;
 import io.vmferry.actors.migration.ReceiveOptions;
 import io.vmferry.actors.migration.SendOptions;
+import io.vmferry.actors.ownership.ArrivalRecord;
+import io.vmferry.actors.ownership.GuestRecord;
+import io.vmferry.actors.ownership.OwnershipLedger;
 import io.vmferry.actors.vm.FailureCode;
+import io.vmferry.actors.vm.GuestIdentity;
 import io.vmferry.actors.vm.Vm;
 import io.vmferry.actors.vm.VmInfo;
 import io.vmferry.actors.vm.VmSpec;
@@ -22,9 +27,11 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.time.Duration;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
@@ -146,7 +153,13 @@ public final class VmHost {
   record SendStarted(String migrationId, String url, Vm.Reply reply, ActorRef<Reply> replyTo)
       implements Command {}
 
-  record Reserve(String name, String migrationId, ActorRef<Boolean> replyTo) implements Command {}
+  record Forgotten(String name, Vm.Reply reply, ActorRef<Reply> replyTo) implements Command {}
+
+  record TakenOver(String name, Vm.Reply reply, ActorRef<Reply> replyTo) implements Command {}
+
+  record Reserve(
+      String name, @Nullable GuestIdentity identity, String migrationId, ActorRef<Boolean> replyTo)
+      implements Command {}
 
   record Admit(
       VmSpec spec,
@@ -184,19 +197,44 @@ public final class VmHost {
   // Names that a guest under construction or on its way here will have, and who took them.
   private final Map<String, String> reserved = new HashMap<>();
   private final Map<String, Session> sessions = new HashMap<>();
+  // Of guests of an earlier run.
+  private final Set<ActorRef<Vm.Command>> remembered = new HashSet<>();
   private final ActorRef<MigrationEvent> events;
   private final ArrivalGate gate;
+  private final OwnershipLedger ledger;
+  private final HostRecords records;
 
-  private VmHost(ActorContext<Command> context) {
+  private VmHost(ActorContext<Command> context, OwnershipLedger ledger) {
     this.context = context;
+    this.ledger = ledger;
+    this.records = new HostRecords(ledger);
     this.blocking = context.getSystem().dispatchers().lookup(DispatcherSelector.blocking());
     this.events = context.messageAdapter(MigrationEvent.class, SessionEvent::new);
-    this.gate = new HostGate(context.getSelf(), kvm);
+    this.gate = new HostGate(context.getSelf(), kvm, ledger);
+    ledger.guests().forEach(this::remember);
+    ledger.openArrivals().forEach(this::answerFor);
   }
 
-  /** A host without virtual machines. */
+  /** A host without virtual machines, which forgets them when it ends. */
   public static Behavior<Command> create() {
-    return Behaviors.setup(context -> new VmHost(context).hosting());
+    return create(OwnershipLedger.forgetful());
+  }
+
+  /**
+   * A host that knows what became of the guests of its last run, and answers for them.
+   *
+   * @param ledger nobody else's
+   */
+  public static Behavior<Command> create(OwnershipLedger ledger) {
+    return Behaviors.setup(context -> new VmHost(context, ledger).hosting());
+  }
+
+  private void remember(GuestRecord guest) {
+    remembered.add(adopt(guest.spec().name(), RememberedVm.create(guest, ledger)));
+  }
+
+  private void answerFor(ArrivalRecord arrival) {
+    context.spawn(DestinationWitness.create(arrival, ledger), "witness-" + arrival.id());
   }
 
   private Behavior<Command> hosting() {
@@ -217,6 +255,8 @@ public final class VmHost {
             SwitchToPostcopy.class,
             m -> steer(m.migrationId(), Session::switchToPostcopy, m.replyTo()))
         .onMessage(Deleted.class, this::onDeleted)
+        .onMessage(Forgotten.class, this::onForgotten)
+        .onMessage(TakenOver.class, this::onTakenOver)
         .onMessage(Answered.class, this::onAnswered)
         .onMessage(Reserve.class, this::reserve)
         .onMessage(Admit.class, this::admit)
@@ -229,7 +269,10 @@ public final class VmHost {
   private Behavior<Command> createVm(CreateVm request) {
     VmSpec spec = request.spec();
     if (isTaken(spec.name())) {
-      return reject(request.replyTo(), FailureCode.NAME_TAKEN, taken(spec.name()));
+      return reject(
+          request.replyTo(),
+          FailureCode.NAME_TAKEN,
+          records.taken(spec.name(), remembered.contains(vms.get(spec.name()))));
     }
     reserved.put(spec.name(), spec.name());
     context.pipeToSelf(
@@ -242,7 +285,14 @@ public final class VmHost {
     try {
       KvmSystem system = kvm.get();
       GuestMemory memory = MemoryBudget.allocate(spec.memoryBytes(), spec.pageSize());
-      return Machine.create(system, spec.name(), memory, system.supportedCpuid());
+      Machine machine = Machine.create(system, spec.name(), memory, system.supportedCpuid());
+      try {
+        ledger.create(spec);
+      } catch (IOException e) {
+        machine.close();
+        throw HostRecords.unwritable(spec.name(), e);
+      }
+      return machine;
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
@@ -265,9 +315,37 @@ public final class VmHost {
       case BOOT -> askVm(request.name(), Vm.Boot::new, request.replyTo());
       case PAUSE -> askVm(request.name(), Vm.Pause::new, request.replyTo());
       case RESUME -> askVm(request.name(), Vm.Resume::new, request.replyTo());
-      case TAKE_OVER -> askVm(request.name(), Vm.TakeOver::new, request.replyTo());
+      case TAKE_OVER -> takeOver(request);
       case DELETE -> end(request.name(), Vm.Delete::new, request.replyTo());
     };
+  }
+
+  private Behavior<Command> takeOver(ChangeVm request) {
+    ActorRef<Vm.Command> vm = vms.get(request.name());
+    if (vm == null) {
+      return reject(request.replyTo(), FailureCode.NO_SUCH_VM, absent(request.name()));
+    }
+    context.ask(
+        Vm.Reply.class,
+        vm,
+        ASK_TIMEOUT,
+        Vm.TakeOver::new,
+        (reply, failure) ->
+            new TakenOver(request.name(), reply == null ? SILENT : reply, request.replyTo()));
+    return Behaviors.same();
+  }
+
+  private Behavior<Command> onTakenOver(TakenOver m) {
+    if (!(m.reply() instanceof Vm.Described)) {
+      m.replyTo().tell(translated(m.reply()));
+      return Behaviors.same();
+    }
+    context.pipeToSelf(
+        CompletableFuture.runAsync(() -> records.takeOver(m.name()), blocking),
+        (done, failure) ->
+            new Answered(
+                failure == null ? m.reply() : HostRecords.notTakenOver(failure), m.replyTo()));
+    return Behaviors.same();
   }
 
   private Behavior<Command> end(
@@ -288,15 +366,30 @@ public final class VmHost {
   /** The name is free before the caller hears so; that the actor has ended comes later. */
   private Behavior<Command> onDeleted(Deleted deleted) {
     boolean gone = vms.get(deleted.name()) != deleted.vm(); // another request was faster
-    if (deleted.reply() instanceof Vm.Done) {
-      vms.remove(deleted.name(), deleted.vm());
+    if (gone || !(deleted.reply() instanceof Vm.Done)) {
+      deleted.replyTo().tell(gone ? new Done() : translated(deleted.reply()));
+      return Behaviors.same();
     }
-    deleted.replyTo().tell(gone ? new Done() : translated(deleted.reply()));
+    vms.remove(deleted.name(), deleted.vm());
+    reserved.put(deleted.name(), deleted.name());
+    context.pipeToSelf(
+        CompletableFuture.runAsync(() -> records.forget(deleted.name()), blocking),
+        (done, failure) ->
+            new Forgotten(
+                deleted.name(),
+                failure == null ? deleted.reply() : HostRecords.unwritable(failure),
+                deleted.replyTo()));
+    return Behaviors.same();
+  }
+
+  private Behavior<Command> onForgotten(Forgotten forgotten) {
+    reserved.remove(forgotten.name());
+    forgotten.replyTo().tell(translated(forgotten.reply()));
     return Behaviors.same();
   }
 
   private Behavior<Command> listVms(ListVms request) {
-    context.spawnAnonymous(VmLister.create(List.copyOf(vms.values()), request.replyTo()));
+    context.spawnAnonymous(VmLister.create(List.copyOf(vms.values()), records, request.replyTo()));
     return Behaviors.same();
   }
 
@@ -325,7 +418,8 @@ public final class VmHost {
                 id,
                 seed ->
                     new Vm.Session<>(
-                        MigrationSource.create(id, options, seed, events),
+                        MigrationSource.create(
+                            id, options, seed, ledger.depart(request.name()), events),
                         new MigrationSource.Cancel(),
                         new MigrationSource.SwitchToPostcopy()),
                 replyTo),
@@ -408,12 +502,23 @@ public final class VmHost {
   }
 
   private Behavior<Command> reserve(Reserve request) {
-    boolean free = !isTaken(request.name());
+    String name = request.name();
+    if (comesBack(name, request.identity())) {
+      Objects.requireNonNull(vms.remove(name)).tell(new Vm.Delete(context.getSystem().ignoreRef()));
+    }
+    boolean free = !isTaken(name);
     if (free) {
       reserved.put(request.name(), request.migrationId());
     }
     request.replyTo().tell(free);
     return Behaviors.same();
+  }
+
+  /** A guest that an earlier run handed over, and that has changed hands since. */
+  private boolean comesBack(String name, @Nullable GuestIdentity identity) {
+    return identity != null
+        && remembered.contains(vms.get(name))
+        && records.isSucceededBy(name, identity);
   }
 
   private Behavior<Command> admit(Admit m) {
@@ -432,6 +537,7 @@ public final class VmHost {
 
   private Behavior<Command> onVmGone(VmGone gone) {
     vms.remove(gone.name(), gone.vm());
+    remembered.remove(gone.vm());
     return Behaviors.same();
   }
 
@@ -471,9 +577,9 @@ public final class VmHost {
     return Behaviors.same();
   }
 
-  private static Reply translated(Vm.Reply reply) {
+  private Reply translated(Vm.Reply reply) {
     if (reply instanceof Vm.Described described) {
-      return new Described(described.info());
+      return new Described(records.owned(described.info()));
     } else if (reply instanceof Vm.ConsoleText console) {
       return new ConsoleText(console.text());
     } else if (reply instanceof Vm.Digest digest) {
@@ -486,10 +592,6 @@ public final class VmHost {
 
   private boolean isTaken(String name) {
     return vms.containsKey(name) || reserved.containsKey(name);
-  }
-
-  private static String taken(String name) {
-    return "This node already has a VM named " + name + ".";
   }
 
   private static String absent(String name) {

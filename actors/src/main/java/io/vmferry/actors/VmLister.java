@@ -16,7 +16,8 @@ final class VmLister {
 
   private VmLister() {}
 
-  static Behavior<Vm.Reply> create(List<ActorRef<Vm.Command>> vms, ActorRef<VmHost.Reply> replyTo) {
+  static Behavior<Vm.Reply> create(
+      List<ActorRef<Vm.Command>> vms, HostRecords records, ActorRef<VmHost.Reply> replyTo) {
     return Behaviors.setup(
         context -> {
           if (vms.isEmpty()) {
@@ -25,17 +26,17 @@ final class VmLister {
           }
           context.setReceiveTimeout(PATIENCE, new Vm.Done());
           vms.forEach(vm -> vm.tell(new Vm.Describe(context.getSelf())));
-          return collecting(vms.size(), new ArrayList<>(), replyTo);
+          return collecting(vms.size(), new ArrayList<>(), records, replyTo);
         });
   }
 
   private static Behavior<Vm.Reply> collecting(
-      int expected, List<VmInfo> vms, ActorRef<VmHost.Reply> replyTo) {
+      int expected, List<VmInfo> vms, HostRecords records, ActorRef<VmHost.Reply> replyTo) {
     return Behaviors.receive(Vm.Reply.class)
         .onMessage(
             Vm.Described.class,
             m -> {
-              vms.add(m.info());
+              vms.add(records.owned(m.info()));
               return vms.size() < expected ? Behaviors.same() : answer(vms, replyTo);
             })
         // Only the timeout says Done here.

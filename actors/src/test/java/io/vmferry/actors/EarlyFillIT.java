@@ -11,7 +11,9 @@ import io.vmferry.actors.migration.MigrationDestination;
 import io.vmferry.actors.migration.MigrationEvent;
 import io.vmferry.actors.migration.ReceiveOptions;
 import io.vmferry.actors.migration.SendOptions;
+import io.vmferry.actors.ownership.OwnershipLedger;
 import io.vmferry.actors.vm.FailureCode;
+import io.vmferry.actors.vm.GuestIdentity;
 import io.vmferry.actors.vm.GuestSource;
 import io.vmferry.actors.vm.Vm;
 import io.vmferry.actors.vm.VmSpec;
@@ -90,8 +92,14 @@ class EarlyFillIT {
     private final ArrivalGate host = destination.gate(KVM);
 
     @Override
-    public void reserve(String vmName, String migrationId, ActorRef<Boolean> replyTo) {
-      host.reserve(vmName, migrationId, replyTo);
+    public void reserve(
+        String vmName, GuestIdentity identity, String migrationId, ActorRef<Boolean> replyTo) {
+      host.reserve(vmName, identity, migrationId, replyTo);
+    }
+
+    @Override
+    public OwnershipLedger ledger() {
+      return host.ledger();
     }
 
     @Override

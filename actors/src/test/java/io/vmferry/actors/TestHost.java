@@ -3,6 +3,7 @@ package io.vmferry.actors;
 import io.vmferry.actors.migration.MigrationEvent;
 import io.vmferry.actors.migration.ReceiveOptions;
 import io.vmferry.actors.migration.SendOptions;
+import io.vmferry.actors.ownership.OwnershipLedger;
 import io.vmferry.actors.vm.VmInfo;
 import io.vmferry.actors.vm.VmSpec;
 import java.time.Duration;
@@ -16,16 +17,22 @@ final class TestHost {
   private static final Duration PATIENCE = Duration.ofSeconds(60);
 
   private final ActorTestKit kit;
+  private final OwnershipLedger ledger;
   private final ActorRef<VmHost.Command> host;
 
   TestHost(ActorTestKit kit) {
+    this(kit, OwnershipLedger.forgetful());
+  }
+
+  TestHost(ActorTestKit kit, OwnershipLedger ledger) {
     this.kit = kit;
-    this.host = kit.spawn(VmHost.create());
+    this.ledger = ledger;
+    this.host = kit.spawn(VmHost.create(ledger));
   }
 
   /** What a receiving session may do on this host. */
   HostGate gate(KvmAccess kvm) {
-    return new HostGate(host, kvm);
+    return new HostGate(host, kvm, ledger);
   }
 
   void tell(VmHost.Command command) {

@@ -60,7 +60,7 @@ final class DestinationEnding {
                         digest,
                         fill,
                         paused)));
-    return settled && guest.sourceKnowsFill() ? Behaviors.stopped() : linger();
+    return settled && guest.sourceKnowsFill() ? concluded() : linger();
   }
 
   /**
@@ -79,10 +79,9 @@ final class DestinationEnding {
                 GuestLocation.DESTINATION));
     session.tellVm(new Vm.SessionEnded(Vm.Outcome.INCOMPLETE));
     return Behaviors.receive(Command.class)
-        .onMessage(VmGone.class, m -> Behaviors.stopped())
+        .onMessage(VmGone.class, m -> concluded())
         .onMessage(
-            FromVm.class,
-            m -> m.reply() instanceof Vm.Discarding ? Behaviors.stopped() : Behaviors.same())
+            FromVm.class, m -> m.reply() instanceof Vm.Discarding ? concluded() : Behaviors.same())
         .onAnyMessage(m -> Behaviors.same())
         .onSignal(PostStop.class, s -> session.onStop())
         .build();
@@ -121,6 +120,7 @@ final class DestinationEnding {
   /** Before the guest ran here. */
   Behavior<Command> failed(MigrationPhase phase, Throwable cause) {
     session.resume().decide(GuestOwner.SOURCE);
+    session.records().discardLater();
     session
         .context()
         .getLog()
@@ -130,7 +130,7 @@ final class DestinationEnding {
         .follower()
         .tell(failure(phase, Failures.code(cause), Failures.sentence(cause), GuestLocation.SOURCE));
     session.hangUp();
-    return phase == MigrationPhase.SWITCHOVER ? linger() : Behaviors.stopped();
+    return phase == MigrationPhase.SWITCHOVER ? linger() : concluded();
   }
 
   /** The source has read the answer to Complete. */
@@ -145,7 +145,7 @@ final class DestinationEnding {
    */
   private Behavior<Command> linger() {
     if (!session.recovers()) {
-      return Behaviors.stopped();
+      return concluded();
     }
     session.filling().end();
     session.release();
@@ -154,12 +154,18 @@ final class DestinationEnding {
         .onMessage(MissingAsked.class, session.filling()::onMissingAsked)
         .onMessage(FaultConnected.class, m -> refuse(m.connection()))
         .onMessage(PushConnected.class, m -> refuse(m.connection()))
-        .onMessage(SourceSettled.class, m -> Behaviors.stopped())
-        .onMessage(LingerOver.class, m -> Behaviors.stopped())
-        .onMessage(Cancel.class, m -> Behaviors.stopped())
+        .onMessage(SourceSettled.class, m -> concluded())
+        .onMessage(LingerOver.class, m -> concluded())
+        .onMessage(Cancel.class, m -> concluded())
         .onAnyMessage(m -> Behaviors.same())
         .onSignal(PostStop.class, s -> session.onStop())
         .build();
+  }
+
+  /** Nobody will ask any more. */
+  private Behavior<Command> concluded() {
+    session.records().close();
+    return Behaviors.stopped();
   }
 
   private static Behavior<Command> refuse(Connection late) {

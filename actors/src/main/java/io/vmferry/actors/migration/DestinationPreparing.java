@@ -157,7 +157,7 @@ final class DestinationPreparing {
     }
     session.name(config.spec().name());
     ActorRef<Boolean> named = session.context().messageAdapter(Boolean.class, Named::new);
-    session.gate().reserve(session.vmName(), session.id(), named);
+    session.gate().reserve(session.vmName(), config.identity(), session.id(), named);
     return session.state(
         MigrationPhase.PREPARING,
         on ->
@@ -174,12 +174,16 @@ final class DestinationPreparing {
           MigrationPhase.PREPARING,
           new MigrationException(
               FailureCode.NAME_TAKEN,
-              "This host already has a VM named " + session.vmName() + "."));
+              "This host already has a VM named "
+                  + session.vmName()
+                  + "; 'vmferry vm info' there says what it is."));
     }
     session.step(
-        () ->
-            ArrivingMachine.build(
-                config, options, session.gate().hypervisor(), session.memoryFds()),
+        () -> {
+          session.records().begin(config);
+          return ArrivingMachine.build(
+              config, options, session.gate().hypervisor(), session.memoryFds());
+        },
         MachineBuilt::new);
     return session.state(
         MigrationPhase.PREPARING,

@@ -50,6 +50,11 @@ final class DestinationResume implements ResumeServing.Answers {
     return key != null;
   }
 
+  /** What the source named; null if it did not. */
+  @Nullable MigrationKey key() {
+    return key;
+  }
+
   /** The guest's memory is there. */
   void expect(GuestPages expected) {
     pages = expected;

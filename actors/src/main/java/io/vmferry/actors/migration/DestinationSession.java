@@ -53,6 +53,7 @@ final class DestinationSession {
   private final DestinationFilling filling = new DestinationFilling(this);
   private final DestinationEnding ending = new DestinationEnding(this);
   private final DestinationResume resume;
+  private final DestinationRecords records;
   private final Duration linger;
   private final Map<Integer, OwnedFd> memoryFds = new TreeMap<>();
   private @Nullable Reception reception;
@@ -76,6 +77,7 @@ final class DestinationSession {
     // The source waits this long for an answer: it must hear that there is none before.
     this.resume = new DestinationResume(context.getSelf(), timeouts.answer().dividedBy(2));
     this.linger = timeouts.linger();
+    this.records = new DestinationRecords(this);
     this.blocking = context.getSystem().dispatchers().lookup(DispatcherSelector.blocking());
   }
 
@@ -151,6 +153,11 @@ final class DestinationSession {
     }
   }
 
+  /** Where it listens, and for whom. */
+  Reception reception() {
+    return Objects.requireNonNull(reception);
+  }
+
   void own(Reception listening) {
     reception = listening;
   }
@@ -204,6 +211,11 @@ final class DestinationSession {
   /** What the source hears then. */
   DestinationResume resume() {
     return resume;
+  }
+
+  /** What a crash must not forget of this. */
+  DestinationRecords records() {
+    return records;
   }
 
   /** How long to wait for it once the guest's place is decided. */

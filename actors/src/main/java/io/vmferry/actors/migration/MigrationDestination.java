@@ -12,6 +12,7 @@ import java.util.concurrent.CompletableFuture;
 import org.apache.pekko.actor.typed.ActorRef;
 import org.apache.pekko.actor.typed.Behavior;
 import org.apache.pekko.actor.typed.javadsl.Behaviors;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The destination's side of one migration.
@@ -79,6 +80,10 @@ public final class MigrationDestination {
   record Digested(String digest) implements Command {}
 
   record PresentDigested(long digest) implements Command {}
+
+  record Taken() implements Command {}
+
+  record GivenBack(@Nullable Throwable failure) implements Command {}
 
   record FromVm(Vm.SessionReply reply) implements Command {}
 

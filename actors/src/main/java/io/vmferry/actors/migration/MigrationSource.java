@@ -1,5 +1,6 @@
 package io.vmferry.actors.migration;
 
+import io.vmferry.actors.ownership.Departure;
 import io.vmferry.actors.postcopy.FaultServer;
 import io.vmferry.actors.vm.Vm;
 import io.vmferry.streams.pages.DirtyPages;
@@ -116,17 +117,22 @@ public final class MigrationSource {
   /**
    * A session that sends the guest at once.
    *
+   * @param departure what a crash must not forget of the handover
    * @param follower hears progress about four times a second, then exactly one ending
    */
   public static Behavior<Command> create(
-      String id, SendOptions options, Vm.SessionSeed seed, ActorRef<MigrationEvent> follower) {
+      String id,
+      SendOptions options,
+      Vm.SessionSeed seed,
+      Departure departure,
+      ActorRef<MigrationEvent> follower) {
     return Behaviors.setup(
         context ->
             Behaviors.withTimers(
                 timers -> {
                   timers.startTimerWithFixedDelay(new Tick(), TICK);
                   return new SourcePreparing(
-                          new SourceSession(context, id, options, seed, follower))
+                          new SourceSession(context, id, options, seed, departure, follower))
                       .prepare();
                 }));
   }

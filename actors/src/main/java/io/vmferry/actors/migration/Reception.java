@@ -21,6 +21,7 @@ import java.io.EOFException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
+import java.security.cert.X509Certificate;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -56,11 +57,18 @@ public final class Reception implements AutoCloseable {
   private final ResumeServing.@Nullable Answers resume;
   private final Duration deadPeerTimeout;
   private final Materializer materializer;
-  private final AtomicReference<@Nullable Connection> main = new AtomicReference<>();
+  private final AtomicReference<@Nullable Source> main = new AtomicReference<>();
   private final List<Connection> connections = new CopyOnWriteArrayList<>();
   private final CompletableFuture<MemoryReceiver> memory = new CompletableFuture<>();
   private volatile Extensions agreed = Extensions.NONE;
   private volatile boolean closed;
+
+  /**
+   * Whose main connection came.
+   *
+   * @param certificate what it proved itself with; null without TLS
+   */
+  private record Source(@Nullable X509Certificate certificate) {}
 
   private Reception(
       Listener listener,
@@ -87,16 +95,47 @@ public final class Reception implements AutoCloseable {
       ResumeServing.Answers resume,
       ActorSystem<?> system)
       throws IOException {
-    TlsIdentity tls =
-        options.tlsDir() == null
-            ? null
-            : TlsIdentity.load(Path.of(options.tlsDir()), TlsIdentity.Side.SERVER);
     return new Reception(
-        Listener.bind(MigrationUrl.parse(options.receiverUrl()), tls),
+        bind(options.receiverUrl(), options.tlsDir()),
         events,
         resume,
         SessionTimeouts.of(system).deadPeer(),
         Materializer.matFromSystem(system));
+  }
+
+  /**
+   * A reception for a source that was connected to an earlier run of this host, and comes to ask;
+   * nothing is accepted before {@link #accept}.
+   *
+   * @param certificate what that source proved itself with; null without TLS
+   * @param agreed what both sides know, RECOVERY among it
+   * @throws IOException as {@link #listen}
+   */
+  static Reception listenAgain(
+      String url,
+      @Nullable String tlsDir,
+      @Nullable X509Certificate certificate,
+      Extensions agreed,
+      ResumeServing.Answers resume,
+      ActorSystem<?> system)
+      throws IOException {
+    Reception reception =
+        new Reception(
+            bind(url, tlsDir),
+            new OnlyQuestions(),
+            resume,
+            SessionTimeouts.of(system).deadPeer(),
+            Materializer.matFromSystem(system));
+    reception.main.set(new Source(certificate));
+    reception.agreed = agreed;
+    reception.memory.completeExceptionally(new IOException("No memory is received any more."));
+    return reception;
+  }
+
+  private static Listener bind(String url, @Nullable String tlsDir) throws IOException {
+    TlsIdentity tls =
+        tlsDir == null ? null : TlsIdentity.load(Path.of(tlsDir), TlsIdentity.Side.SERVER);
+    return Listener.bind(MigrationUrl.parse(url), tls);
   }
 
   /**
@@ -156,7 +195,7 @@ public final class Reception implements AutoCloseable {
       return;
     }
     own(connection);
-    if (!connection.mustHandshake() && main.compareAndSet(null, connection)) {
+    if (!connection.mustHandshake() && main.compareAndSet(null, new Source(null))) {
       serveMain(connection);
       return;
     }
@@ -173,7 +212,7 @@ public final class Reception implements AutoCloseable {
       drop(connection);
       return;
     }
-    if (main.compareAndSet(null, connection)) {
+    if (main.compareAndSet(null, new Source(connection.peerCertificate()))) {
       serveMain(connection);
     } else if (isOfMain(connection)) {
       serveRole(connection);
@@ -196,8 +235,12 @@ public final class Reception implements AutoCloseable {
   }
 
   private boolean isOfMain(Connection connection) {
-    Connection first = Objects.requireNonNull(main.get());
-    return Objects.equals(first.peerCertificate(), connection.peerCertificate());
+    return Objects.equals(sourceCertificate(), connection.peerCertificate());
+  }
+
+  /** What the source proved itself with, once it is connected; null without TLS. */
+  @Nullable X509Certificate sourceCertificate() {
+    return Objects.requireNonNull(main.get()).certificate();
   }
 
   private void onInbound(Inbound event) {
@@ -224,7 +267,7 @@ public final class Reception implements AutoCloseable {
       memory
           .minimalCompletionStage()
           .thenCompose(receiver -> receiver.receiveAll(connection, materializer))
-          .whenComplete((received, failure) -> fail(failure));
+          .whenComplete((received, failure) -> onMemoryEnd(connection, failure));
     } else if (role == ConnectionRole.FAULT) {
       events.faultConnection(connection);
     } else if (role == ConnectionRole.PUSH) {
@@ -234,6 +277,13 @@ public final class Reception implements AutoCloseable {
     } else if (role == ConnectionRole.HEARTBEAT && agreed.has(Extension.HEARTBEAT)) {
       watch(connection);
     } else {
+      drop(connection);
+    }
+  }
+
+  private void onMemoryEnd(Connection connection, @Nullable Throwable failure) {
+    if (failure != null) {
+      fail(failure);
       drop(connection);
     }
   }

@@ -80,10 +80,14 @@ public final class SourceChannel implements AutoCloseable {
    * @throws ProtocolException if the destination takes an extension that was not offered
    */
   public void start(Extensions offered) throws IOException {
-    Path files = tlsDirectory;
-    tls = files == null ? null : TlsIdentity.load(files, TlsIdentity.Side.CLIENT);
+    loadTls();
     main = open();
     agreed = exchange(Request.start(offered)).extensions().takenFrom(offered);
+  }
+
+  private void loadTls() throws IOException {
+    Path files = tlsDirectory;
+    tls = files == null ? null : TlsIdentity.load(files, TlsIdentity.Side.CLIENT);
   }
 
   /** What both sides know; none before {@link #start}. */
@@ -97,7 +101,10 @@ public final class SourceChannel implements AutoCloseable {
   }
 
   /** Tells the destination that its answer was read: it need not wait for questions. */
-  private void settle() {
+  void settle() {
+    if (!agreed.has(Extension.RECOVERY)) {
+      return;
+    }
     try {
       main().writeFully(frame(Request.of(Command.SETTLED)));
     } catch (IOException e) {
@@ -114,6 +121,10 @@ public final class SourceChannel implements AutoCloseable {
     closeConnections();
     connections.clear();
     death = null;
+    if (tls == null) {
+      // This side's daemon is not the one that began the migration.
+      loadTls();
+    }
     Connection connection = openWithRole(ConnectionRole.RESUME);
     main = connection;
     identify(key);
@@ -188,9 +199,6 @@ public final class SourceChannel implements AutoCloseable {
    */
   public void complete(boolean paused) throws IOException {
     exchange(Request.of(paused ? Command.COMPLETE_PAUSED : Command.COMPLETE));
-    if (agreed.has(Extension.RECOVERY)) {
-      settle();
-    }
   }
 
   /** Gives up politely; the destination drops what it has. */

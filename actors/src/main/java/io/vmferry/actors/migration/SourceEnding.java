@@ -8,6 +8,7 @@ import io.vmferry.actors.migration.MigrationSource.FromVm;
 import io.vmferry.actors.migration.MigrationSource.PatienceOver;
 import io.vmferry.actors.migration.MigrationSource.RoundSent;
 import io.vmferry.actors.migration.MigrationSource.StepFailed;
+import io.vmferry.actors.ownership.Departure;
 import io.vmferry.actors.vm.FailureCode;
 import io.vmferry.actors.vm.Vm;
 import java.time.Duration;
@@ -101,6 +102,24 @@ final class SourceEnding {
             true));
   }
 
+  /** The destination had it, and its daemon ended: the operator may go back to what is here. */
+  Behavior<Command> endedThere() {
+    session.channel().close();
+    session
+        .context()
+        .getLog()
+        .error("Migration {}: the guest ended with the destination's daemon", session.id());
+    session.record(Departure::endedThere);
+    tellVm(Vm.Outcome.UNKNOWN);
+    return end(
+        failure(
+            FailureCode.PEER_LOST,
+            MigrationPhase.SWITCHOVER,
+            "The destination had taken the guest, which ended there when that node's daemon did.",
+            GuestLocation.UNKNOWN,
+            true));
+  }
+
   Behavior<Command> postcopyBroke(Throwable failure) {
     Throwable cause = causeOf(failure);
     session.channel().close();
@@ -168,6 +187,7 @@ final class SourceEnding {
         .context()
         .getLog()
         .info("Migration {} stopped: {}", session.id(), Failures.sentence(cause));
+    session.record(Departure::kept);
     tellVm(Vm.Outcome.STAYS);
     return end(
         failure(

@@ -9,8 +9,10 @@ import io.vmferry.actors.migration.MigrationSource.CompleteFailed;
 import io.vmferry.actors.migration.MigrationSource.Completed;
 import io.vmferry.actors.migration.MigrationSource.FaultEvent;
 import io.vmferry.actors.migration.MigrationSource.StateAccepted;
+import io.vmferry.actors.ownership.Departure;
 import io.vmferry.actors.postcopy.FaultServer;
 import io.vmferry.streams.wire.PeerRefusedException;
+import java.io.IOException;
 import java.util.concurrent.CompletableFuture;
 import org.apache.pekko.actor.typed.Behavior;
 import org.apache.pekko.actor.typed.javadsl.Behaviors;
@@ -35,9 +37,16 @@ final class SourceHandover {
   }
 
   Behavior<Command> sendState(MachineState saved) {
+    boolean lacksPages = serving != null;
+    CompletableFuture<Void> prepared =
+        CompletableFuture.runAsync(
+            () -> Steps.run(() -> session.prepareHandover(lacksPages)), session.blocking());
     session.step(
         () -> {
           session.channel().state(saved.json().asByteBuffer());
+          prepared.join();
+          // Only now: until State is there the destination would not know the migration later.
+          session.recordHandover(lacksPages);
           return new StateAccepted();
         },
         accepted -> accepted);
@@ -66,12 +75,18 @@ final class SourceHandover {
     session
         .context()
         .pipeToSelf(
-            CompletableFuture.runAsync(
-                () -> Steps.run(() -> session.channel().complete(staysPaused())),
-                session.blocking()),
+            CompletableFuture.runAsync(() -> Steps.run(this::sendComplete), session.blocking()),
             (done, failure) ->
                 failure == null ? new Completed() : new CompleteFailed(Failures.root(failure)));
     return completing(early);
+  }
+
+  private void sendComplete() throws IOException {
+    session.channel().complete(staysPaused());
+    // A destination that is told that its answer was read does not wait for questions: they must
+    // not be needed any more.
+    session.recordNow(Departure::handedOver);
+    session.channel().settle();
   }
 
   /** A copy of a guest that goes on here must never run by itself. */

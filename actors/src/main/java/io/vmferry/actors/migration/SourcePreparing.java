@@ -66,7 +66,9 @@ final class SourcePreparing {
         channel.memoryFd(region.slot(), region.memfd().fd());
       }
     }
-    channel.config(MachineConfig.json(session.spec(), session.seed().machine()).asByteBuffer());
+    channel.config(
+        MachineConfig.json(session.spec(), session.seed().machine(), session.identityThere())
+            .asByteBuffer());
     channel.watch(session.deadPeerTimeout());
     return switch (options.mode()) {
       case PRECOPY, HYBRID -> channel.memoryConnections(options.connections());

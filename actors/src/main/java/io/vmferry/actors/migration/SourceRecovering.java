@@ -7,6 +7,7 @@ import io.vmferry.actors.migration.MigrationSource.PushFailed;
 import io.vmferry.actors.migration.MigrationSource.Reconnect;
 import io.vmferry.actors.migration.MigrationSource.Reconnected;
 import io.vmferry.actors.migration.MigrationSource.StepFailed;
+import io.vmferry.actors.ownership.Departure;
 import io.vmferry.streams.pages.DirtyPages;
 import io.vmferry.streams.transport.Connection;
 import io.vmferry.streams.wire.Command;
@@ -95,7 +96,7 @@ final class SourceRecovering {
     channel.resume(session.key());
     channel.watch(session.deadPeerTimeout());
     GuestOwner owner = channel.owner();
-    if (!postcopy || owner == GuestOwner.SOURCE) {
+    if (!postcopy || owner != GuestOwner.DESTINATION) {
       return new Reconnected(owner, DirtyPages.NONE, List.of());
     }
     DirtyPages missing = channel.missing(session.memory());
@@ -107,8 +108,12 @@ final class SourceRecovering {
     if (m.owner() == GuestOwner.SOURCE) {
       return answerLost ? session.ending().failed(MigrationPhase.SWITCHOVER, cause) : giveUp(cause);
     }
+    if (m.owner() == GuestOwner.NOBODY) {
+      return session.ending().endedThere();
+    }
     if (answerLost) {
       session.figures().resumed();
+      session.record(Departure::handedOver);
     }
     if (!m.missing().isEmpty()) {
       session

@@ -8,6 +8,9 @@ import io.vmferry.actors.migration.MigrationSource.RoundSent;
 import io.vmferry.actors.migration.MigrationSource.StepFailed;
 import io.vmferry.actors.migration.MigrationSource.SwitchToPostcopy;
 import io.vmferry.actors.migration.MigrationSource.Tick;
+import io.vmferry.actors.ownership.Departure;
+import io.vmferry.actors.ownership.Handover;
+import io.vmferry.actors.vm.GuestIdentity;
 import io.vmferry.actors.vm.MemoryDigests;
 import io.vmferry.actors.vm.Vm;
 import io.vmferry.actors.vm.VmSpec;
@@ -44,6 +47,9 @@ import org.apache.pekko.actor.typed.javadsl.Behaviors;
 import org.apache.pekko.stream.KillSwitches;
 import org.apache.pekko.stream.Materializer;
 import org.apache.pekko.stream.SharedKillSwitch;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * What the phases of one {@link MigrationSource} share, and what its states handle alike.
@@ -51,6 +57,8 @@ import org.apache.pekko.stream.SharedKillSwitch;
  * <p>The limits and the wish for postcopy are here because they may come in any state.
  */
 final class SourceSession {
+  private static final Logger LOG = LoggerFactory.getLogger(SourceSession.class);
+
   static final int MAX_FAULT_CONNECTIONS = 4;
 
   private final ActorContext<Command> context;
@@ -60,6 +68,7 @@ final class SourceSession {
   private final Duration deadPeer;
   private final SendOptions options;
   private final Vm.SessionSeed seed;
+  private final Departure departure;
   private final ActorRef<MigrationEvent> follower;
   private final ActorRef<Vm.SessionReply> fromVm;
   private final Executor blocking;
@@ -77,11 +86,13 @@ final class SourceSession {
       String id,
       SendOptions options,
       Vm.SessionSeed seed,
+      Departure departure,
       ActorRef<MigrationEvent> follower) {
     this.context = context;
     this.id = id;
     this.options = options;
     this.seed = seed;
+    this.departure = departure;
     this.follower = follower;
     this.fromVm = context.messageAdapter(Vm.SessionReply.class, FromVm::new);
     this.blocking = context.getSystem().dispatchers().lookup(DispatcherSelector.blocking());
@@ -218,6 +229,60 @@ final class SourceSession {
   /** What the migration is known by; no log gets it. */
   MigrationKey key() {
     return key;
+  }
+
+  /** What the guest is for the destination; null for one that does not look. */
+  @Nullable GuestIdentity identityThere() {
+    return recovers() ? departure.next() : null;
+  }
+
+  /**
+   * Prepares {@link #recordHandover}. Blocking.
+   *
+   * @param lacksPages whether the destination will need pages of this side
+   */
+  void prepareHandover(boolean lacksPages) throws IOException {
+    if (!options.preserveSource()) {
+      departure.prepare(handover(lacksPages));
+    }
+  }
+
+  /**
+   * Writes down that the destination may have the guest from now on; before Complete is sent.
+   * Blocking.
+   */
+  void recordHandover(boolean lacksPages) throws IOException {
+    if (!options.preserveSource()) {
+      departure.handingOver(handover(lacksPages));
+    }
+  }
+
+  private Handover handover(boolean lacksPages) {
+    return new Handover(
+        id, options.destinationUrl(), options.tlsDir(), recovers() ? key : null, lacksPages);
+  }
+
+  /**
+   * Writes down what is known of the guest since. A crash before leaves that nobody knows, which is
+   * safe. Any thread.
+   */
+  void record(RecordStep step) {
+    blocking.execute(() -> recordNow(step));
+  }
+
+  /** The same at once. Blocking. */
+  void recordNow(RecordStep step) {
+    try {
+      step.write(departure, id);
+    } catch (IOException e) {
+      LOG.error("Migration {}: its record cannot be written", id, e);
+    }
+  }
+
+  /** What there is to write down of a migration. */
+  @FunctionalInterface
+  interface RecordStep {
+    void write(Departure departure, String migrationId) throws IOException;
   }
 
   /** Blocking. */

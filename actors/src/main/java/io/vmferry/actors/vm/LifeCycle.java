@@ -12,8 +12,13 @@ public enum LifeCycle {
   MIGRATING,
   /** The guest runs on another host; this side holds at most the pages it still serves. */
   HANDED_OVER,
-  /** The handover was sent and its answer was lost: paused until the other side is known. */
+  /**
+   * The handover was sent and its answer was lost: paused until the other side is known, or not
+   * here any more since the daemon ended.
+   */
   HANDOVER_UNKNOWN,
+  /** It ended with an earlier run of the daemon; only its record is left. */
+  LOST,
   /** The guest ended by itself: shutdown or reset. */
   STOPPED,
   /** The guest cannot run on; the reason is in its information. */

@@ -23,8 +23,14 @@ import org.jspecify.annotations.Nullable;
  * @param spec the guest's configuration, its name as it will be on the destination
  * @param mappings its memslots
  * @param cpuid what it sees of the CPU
+ * @param identity which guest it is, with the generation that its next owner holds; null if the
+ *     source does not say
  */
-public record MachineConfig(VmSpec spec, List<GuestRamMapping> mappings, List<CpuidEntry> cpuid) {
+public record MachineConfig(
+    VmSpec spec,
+    List<GuestRamMapping> mappings,
+    List<CpuidEntry> cpuid,
+    @Nullable GuestIdentity identity) {
   private static final ObjectMapper JSON = new ObjectMapper();
 
   /** Copies the lists. */
@@ -33,16 +39,27 @@ public record MachineConfig(VmSpec spec, List<GuestRamMapping> mappings, List<Cp
     cpuid = List.copyOf(cpuid);
   }
 
-  /** The payload for a guest of this host. */
-  public static ByteString json(VmSpec spec, Machine machine) {
+  /**
+   * The payload for a guest of this host.
+   *
+   * @param identity what the guest is for its next owner; null for a peer that does not look
+   */
+  public static ByteString json(VmSpec spec, Machine machine, @Nullable GuestIdentity identity) {
     ObjectNode own = JSON.createObjectNode();
     own.put("name", spec.name());
     own.put("page_size", spec.pageSize().label());
     own.set("guest", JSON.valueToTree(travelling(spec.guest())));
+    if (identity != null) {
+      own.set("owner", JSON.valueToTree(identity));
+    }
     List<GuestRamMapping> mappings =
         machine.memory().regions().stream().map(GuestRamMapping::of).toList();
     return VmMigrationConfig.create(spec.cpus(), spec.pageSize(), mappings, machine.cpuid(), own)
         .raw();
+  }
+
+  private static @Nullable GuestIdentity identity(JsonNode own) throws JsonProcessingException {
+    return own.has("owner") ? JSON.treeToValue(own.path("owner"), GuestIdentity.class) : null;
   }
 
   /** A guest that runs needs no file: of those it was booted from only the names go along. */
@@ -67,7 +84,7 @@ public record MachineConfig(VmSpec spec, List<GuestRamMapping> mappings, List<Cp
               config.memoryBytes(),
               PageSize.parse(own.path("page_size").asText()),
               JSON.treeToValue(own.path("guest"), GuestSource.class));
-      return new MachineConfig(spec, config.mappings(), config.commonCpuid());
+      return new MachineConfig(spec, config.mappings(), config.commonCpuid(), identity(own));
     } catch (JsonProcessingException | IllegalArgumentException e) {
       throw new IOException("The guest's configuration is damaged: " + e.getMessage(), e);
     }

@@ -6,7 +6,9 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.vmferry.actors.machine.Machine;
 import io.vmferry.actors.machine.MachineState;
+import io.vmferry.actors.ownership.OwnershipLedger;
 import io.vmferry.actors.vm.FailureCode;
+import io.vmferry.actors.vm.GuestIdentity;
 import io.vmferry.actors.vm.GuestSource;
 import io.vmferry.actors.vm.MachineConfig;
 import io.vmferry.actors.vm.Vm;
@@ -104,7 +106,7 @@ class LingeringIT {
     VmSpec spec = new VmSpec("guest", 1, BYTES, PageSize.KIB_4, GuestSource.Idle.empty());
     GuestMemory memory = GuestMemory.allocate(BYTES, PageSize.KIB_4);
     try (Machine machine = Machine.create(system, spec.name(), memory, system.supportedCpuid())) {
-      return MachineConfig.json(spec, machine).asByteBuffer();
+      return MachineConfig.json(spec, machine, null).asByteBuffer();
     }
   }
 
@@ -143,9 +145,17 @@ class LingeringIT {
 
   /** A host with room for anything, which no guest comes to. */
   private final class OpenGate implements ArrivalGate {
+    private final OwnershipLedger ledger = OwnershipLedger.forgetful();
+
     @Override
-    public void reserve(String vmName, String migrationId, ActorRef<Boolean> replyTo) {
+    public void reserve(
+        String vmName, GuestIdentity identity, String migrationId, ActorRef<Boolean> replyTo) {
       replyTo.tell(true);
+    }
+
+    @Override
+    public OwnershipLedger ledger() {
+      return ledger;
     }
 
     @Override

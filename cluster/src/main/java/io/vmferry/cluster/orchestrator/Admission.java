@@ -125,10 +125,15 @@ sealed interface Admission {
     return new Admitted(source, destination, guest);
   }
 
-  /** A guest that was handed over from there is not there, even if its session still ends. */
+  /**
+   * A guest that was handed over from there is not there, even if its session still ends; nor is
+   * one that ended with an earlier run of the node.
+   */
   private static boolean holds(NodeStatus node, String vm) {
     GuestStatus guest = node.guest(vm);
-    return guest != null && guest.lifeCycle() != LifeCycle.HANDED_OVER;
+    return guest != null
+        && guest.lifeCycle() != LifeCycle.HANDED_OVER
+        && guest.lifeCycle() != LifeCycle.LOST;
   }
 
   private static String noSuchVm(List<Answer> answers, String vm) {

@@ -9,7 +9,7 @@ import org.jspecify.annotations.Nullable;
  *
  * @param name its name
  * @param state {@code created}, {@code running}, {@code paused}, {@code migrating}, {@code
- *     handed-over}, {@code handover-unknown}, {@code stopped} or {@code failed}
+ *     handed-over}, {@code handover-unknown}, {@code lost}, {@code stopped} or {@code failed}
  * @param node the node that holds it
  * @param hypervisor {@code kvm} or {@code software}
  * @param memoryBytes guest memory
@@ -18,6 +18,9 @@ import org.jspecify.annotations.Nullable;
  * @param guest the standard guest's report; absent for other guests
  * @param migrationId the migration under way
  * @param failure why it is {@code failed}
+ * @param generation how often the guest has changed hands, from 1: of two nodes that claim a guest,
+ *     the one with the higher has it; absent if that is not known
+ * @param note what the operator must know of where it is, and what to do
  */
 @JsonNaming(SnakeCaseStrategy.class)
 public record VmView(
@@ -30,4 +33,6 @@ public record VmView(
     @Nullable String pageSize,
     @Nullable GuestView guest,
     @Nullable String migrationId,
-    @Nullable String failure) {}
+    @Nullable String failure,
+    @Nullable Long generation,
+    @Nullable String note) {}

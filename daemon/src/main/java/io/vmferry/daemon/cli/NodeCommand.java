@@ -98,6 +98,7 @@ final class NodeCommand implements Callable<Integer> {
       LoggerFactory.getILoggerFactory();
       NodeProcess node = NodeProcess.start(settings);
       console.out().println(node.readyLine());
+      node.remembered().forEach(console.out()::println);
       console.out().flush();
       if (endWithStdin) {
         endWithStdin();

@@ -109,6 +109,9 @@ final class VmCommands {
       if (vm.failure() != null) {
         add(lines, "failure", vm.failure());
       }
+      if (vm.note() != null) {
+        add(lines, "note", vm.note());
+      }
       add(lines, "node", vm.node());
       add(lines, "hypervisor", vm.hypervisor());
       add(lines, "memory", Sizes.format(vm.memoryBytes()));
@@ -116,6 +119,9 @@ final class VmCommands {
         add(lines, "page size", vm.pageSize());
       }
       add(lines, "vCPUs", Integer.toString(vm.cpus()));
+      if (vm.generation() != null) {
+        add(lines, "generation", Long.toString(vm.generation()));
+      }
       if (vm.migrationId() != null) {
         add(lines, "migration", vm.migrationId());
       }
@@ -197,7 +203,13 @@ final class VmCommands {
             vm.node(),
             vm.hypervisor());
       }
-      return table.lines();
+      List<String> lines = new ArrayList<>(table.lines());
+      for (VmView vm : list.vms()) {
+        if (vm.note() != null) {
+          lines.add(vm.name() + ": " + vm.note());
+        }
+      }
+      return lines;
     }
   }
 }

@@ -85,6 +85,11 @@ final class DataDirectory implements AutoCloseable {
     return path.resolve("run");
   }
 
+  /** Where it is written down who has which guest. */
+  Path ownership() {
+    return path.resolve("ownership");
+  }
+
   /** Removes the sockets, and the rest too if it is a temporary directory. */
   @Override
   public void close() {

@@ -2,6 +2,7 @@ package io.vmferry.daemon.node;
 
 import io.vmferry.actors.VmHost;
 import io.vmferry.actors.migration.MigrationEvent;
+import io.vmferry.actors.ownership.OwnershipLedger;
 import io.vmferry.cluster.ClusterNode;
 import io.vmferry.cluster.node.LinuxHostFacts;
 import io.vmferry.cluster.orchestrator.MigrationFollower;
@@ -71,14 +72,15 @@ final class NodeGuardian extends AbstractBehavior<NodeGuardian.Command> {
   private final Set<String> followed = new HashSet<>();
   private @Nullable ActorRef<Done> ender;
 
-  static Behavior<Command> create(MigrationBoard board) {
-    return Behaviors.setup(context -> new NodeGuardian(context, board));
+  static Behavior<Command> create(MigrationBoard board, OwnershipLedger ledger) {
+    return Behaviors.setup(context -> new NodeGuardian(context, board, ledger));
   }
 
-  private NodeGuardian(ActorContext<Command> context, MigrationBoard board) {
+  private NodeGuardian(
+      ActorContext<Command> context, MigrationBoard board, OwnershipLedger ledger) {
     super(context);
     this.board = board;
-    this.host = context.spawn(VmHost.create(), "vms");
+    this.host = context.spawn(VmHost.create(ledger), "vms");
     context.watchWith(host, new HostStopped());
     this.cluster = ClusterNode.start(context, host, new LinuxHostFacts());
     this.sessions = context.messageAdapter(MigrationEvent.class, SessionEvent::new);

@@ -1,9 +1,13 @@
 package io.vmferry.daemon.node;
 
+import io.vmferry.actors.ownership.GuestRecord;
+import io.vmferry.actors.ownership.OwnershipLedger;
+import io.vmferry.actors.ownership.OwnershipNote;
 import io.vmferry.cluster.ClusterConfig;
 import io.vmferry.cluster.ClusterNode;
 import io.vmferry.cluster.node.NodeAgent;
 import io.vmferry.daemon.http.Routes;
+import java.io.IOException;
 import java.net.BindException;
 import java.time.Duration;
 import java.util.List;
@@ -35,16 +39,19 @@ public final class NodeProcess {
   private final String name;
   private final String httpUrl;
   private final String clusterAddress;
+  private final List<String> remembered;
   private final ActorSystem<NodeGuardian.Command> system;
 
   private NodeProcess(
       String name,
       String httpUrl,
       String clusterAddress,
+      List<String> remembered,
       ActorSystem<NodeGuardian.Command> system) {
     this.name = name;
     this.httpUrl = httpUrl;
     this.clusterAddress = clusterAddress;
+    this.remembered = List.copyOf(remembered);
     this.system = system;
   }
 
@@ -58,8 +65,10 @@ public final class NodeProcess {
     ActorSystem<NodeGuardian.Command> system = null;
     try {
       MigrationBoard board = new MigrationBoard(settings.history());
-      system = createSystem(settings, data, board);
-      return start(settings, system, board, data);
+      OwnershipLedger ledger = read(data);
+      List<String> remembered = ledger.guests().stream().map(NodeProcess::remembered).toList();
+      system = createSystem(settings, data, board, ledger);
+      return start(settings, system, board, data, ledger, remembered);
     } catch (RuntimeException e) {
       if (system != null) {
         stop(system);
@@ -69,11 +78,27 @@ public final class NodeProcess {
     }
   }
 
+  private static OwnershipLedger read(DataDirectory data) {
+    try {
+      return OwnershipLedger.open(data.ownership());
+    } catch (IOException e) {
+      throw NodeFailure.host(
+          "The records of who has which guest, in "
+              + data.ownership()
+              + ", cannot be read or written: mend them; without them a guest could run twice",
+          e);
+    }
+  }
+
+  private static String remembered(GuestRecord guest) {
+    return "VM " + guest.spec().name() + ": " + OwnershipNote.ofLastRun(guest);
+  }
+
   private static ActorSystem<NodeGuardian.Command> createSystem(
-      NodeSettings settings, DataDirectory data, MigrationBoard board) {
+      NodeSettings settings, DataDirectory data, MigrationBoard board, OwnershipLedger ledger) {
     try {
       return ActorSystem.create(
-          NodeGuardian.create(board),
+          NodeGuardian.create(board, ledger),
           ClusterConfig.SYSTEM_NAME,
           settings.configWithRunDirectory(data.run()));
     } catch (RuntimeException e) {
@@ -85,7 +110,9 @@ public final class NodeProcess {
       NodeSettings settings,
       ActorSystem<NodeGuardian.Command> system,
       MigrationBoard board,
-      DataDirectory data) {
+      DataDirectory data,
+      OwnershipLedger ledger,
+      List<String> remembered) {
     NodeGuardian.Parts parts =
         await(AskPattern.ask(system, NodeGuardian.GetParts::new, START_LIMIT, system.scheduler()));
     LocalNode node =
@@ -99,12 +126,12 @@ public final class NodeProcess {
     ServerBinding binding = bind(settings, system, node);
     String http = "http://" + new HostPort(settings.http().host(), port(binding));
     parts.cluster().agent().tell(new NodeAgent.AnnounceHttp(http));
-    new NodeShutdown(system, parts, node, binding, data, settings.drainTimeout())
+    new NodeShutdown(system, parts, node, binding, data, ledger, settings.drainTimeout())
         .register(HTTP_END_LIMIT);
     join(settings, system);
     node.setReady(true);
     system.tell(new NodeGuardian.Rehearse(settings.rehearsals()));
-    return new NodeProcess(settings.name(), http, parts.cluster().address(), system);
+    return new NodeProcess(settings.name(), http, parts.cluster().address(), remembered, system);
   }
 
   private static ServerBinding bind(
@@ -169,6 +196,11 @@ public final class NodeProcess {
   /** The line that says the node is ready, and where. */
   public String readyLine() {
     return "vmferry node " + name + " is ready: " + httpUrl + ", cluster " + clusterAddress;
+  }
+
+  /** A line for each guest of the node's last run, and what became of it. */
+  public List<String> remembered() {
+    return remembered;
   }
 
   /**

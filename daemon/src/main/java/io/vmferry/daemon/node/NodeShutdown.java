@@ -1,11 +1,12 @@
 package io.vmferry.daemon.node;
 
 import io.vmferry.actors.VmHost;
+import io.vmferry.actors.ownership.OwnershipLedger;
 import io.vmferry.actors.vm.LifeCycle;
 import io.vmferry.actors.vm.VmInfo;
+import java.io.IOException;
 import java.time.Duration;
 import java.util.List;
-import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import org.apache.pekko.Done;
@@ -20,7 +21,6 @@ import org.slf4j.LoggerFactory;
 /** What a node does when it stops, in Pekko's order of phases. */
 final class NodeShutdown {
   private static final Logger LOG = LoggerFactory.getLogger(NodeShutdown.class);
-  private static final Set<LifeCycle> BUSY = Set.of(LifeCycle.MIGRATING, LifeCycle.HANDED_OVER);
   private static final Duration LOOK_AGAIN = Duration.ofMillis(100);
 
   private final ActorSystem<NodeGuardian.Command> system;
@@ -28,6 +28,7 @@ final class NodeShutdown {
   private final LocalNode node;
   private final ServerBinding binding;
   private final DataDirectory data;
+  private final OwnershipLedger ledger;
   private final Duration drainTimeout;
 
   NodeShutdown(
@@ -36,12 +37,14 @@ final class NodeShutdown {
       LocalNode node,
       ServerBinding binding,
       DataDirectory data,
+      OwnershipLedger ledger,
       Duration drainTimeout) {
     this.system = system;
     this.parts = parts;
     this.node = node;
     this.binding = binding;
     this.data = data;
+    this.ledger = ledger;
     this.drainTimeout = drainTimeout;
   }
 
@@ -70,9 +73,19 @@ final class NodeShutdown {
             endGuests()
                 .thenApply(
                     done -> {
+                      recordStop();
                       data.close();
                       return done;
                     }));
+  }
+
+  /** What has ended now did so because it was told to: no crash took it. */
+  private void recordStop() {
+    try {
+      ledger.stop();
+    } catch (IOException e) {
+      LOG.error("That the node's guests ended with it cannot be written down", e);
+    }
   }
 
   /**
@@ -121,7 +134,7 @@ final class NodeShutdown {
     return reply.thenApply(
         answer ->
             ((VmHost.Listed) answer)
-                .vms().stream().filter(vm -> BUSY.contains(vm.lifeCycle())).toList());
+                .vms().stream().filter(vm -> vm.lifeCycle() == LifeCycle.MIGRATING).toList());
   }
 
   private CompletionStage<Done> endGuests() {

@@ -43,7 +43,9 @@ final class Views {
             ? guest(vm.guest(), vm.lifeCycle())
             : null,
         vm.migrationId(),
-        vm.detail());
+        vm.detail(),
+        vm.generation() == 0 ? null : vm.generation(),
+        vm.note());
   }
 
   private static @Nullable GuestView guest(@Nullable GuestReport report, LifeCycle lifeCycle) {

@@ -25,10 +25,14 @@ final class TwoNodes implements AutoCloseable {
   static final Duration LIMIT = Duration.ofMinutes(2);
   private static final long PATIENCE_SECONDS = 120;
 
-  private final NodeJvm source;
-  private final NodeJvm destination;
+  private final Path directory;
+  private final String[] properties;
+  private NodeJvm source;
+  private NodeJvm destination;
 
-  private TwoNodes(NodeJvm source, NodeJvm destination) {
+  private TwoNodes(Path directory, String[] properties, NodeJvm source, NodeJvm destination) {
+    this.directory = directory;
+    this.properties = properties;
     this.source = source;
     this.destination = destination;
   }
@@ -38,7 +42,7 @@ final class TwoNodes implements AutoCloseable {
     NodeJvm first = NodeJvm.start("north", directory, List.of(), properties);
     try {
       NodeJvm second = NodeJvm.start("south", directory, List.of(first), properties);
-      TwoNodes nodes = new TwoNodes(first, second);
+      TwoNodes nodes = new TwoNodes(directory, properties, first, second);
       try {
         first.awaitReady();
         second.awaitReady();
@@ -61,6 +65,18 @@ final class TwoNodes implements AutoCloseable {
             source.client().cluster().nodes().size() == 2
                 && destination.client().cluster().nodes().size() == 2,
         () -> "the nodes do not see each other:\n" + source.log() + destination.log());
+  }
+
+  /** Starts the source anew with what it left, as a cluster of its own. */
+  void restartSource() throws IOException, InterruptedException {
+    source.close();
+    source = NodeJvm.start("north", directory, List.of(), properties).awaitReady();
+  }
+
+  /** Starts the destination anew with what it left, as a cluster of its own. */
+  void restartDestination() throws IOException, InterruptedException {
+    destination.close();
+    destination = NodeJvm.start("south", directory, List.of(), properties).awaitReady();
   }
 
   NodeJvm source() {

@@ -7,6 +7,7 @@ import java.io.EOFException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
+import java.net.ConnectException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
@@ -37,6 +38,8 @@ final class WireProxy implements AutoCloseable {
     CUT,
     /** The frame goes on; every connection is closed in place of its answer. */
     LOSE_ANSWER,
+    /** The answer waits for {@link #release}, and is lost then with its connection. */
+    HOLD_ANSWER,
     /** The source gets an error answer; the destination never sees the frame. */
     REFUSE,
     /** One bit of the byte at a guest physical address is flipped, wherever it passes. */
@@ -145,7 +148,13 @@ final class WireProxy implements AutoCloseable {
     while (!closed) {
       Socket source = own(server.accept());
       Socket destination = own(new Socket());
-      destination.connect(target);
+      try {
+        destination.connect(target);
+      } catch (ConnectException e) {
+        // The destination's process has ended; another may listen there later.
+        source.close();
+        continue;
+      }
       source.setTcpNoDelay(true);
       destination.setTcpNoDelay(true);
       Link link = new Link(source, destination, main);
@@ -191,6 +200,7 @@ final class WireProxy implements AutoCloseable {
     private final Queue<Long> asked = new ConcurrentLinkedQueue<>();
     private final byte[] buffer = new byte[BUFFER_BYTES];
     private volatile boolean answerIsLost;
+    private volatile boolean answerIsHeld;
     private boolean bringsPages;
 
     Link(Socket source, Socket destination, boolean main) {
@@ -273,6 +283,7 @@ final class WireProxy implements AutoCloseable {
           return false;
         }
         case LOSE_ANSWER -> answerIsLost = true;
+        case HOLD_ANSWER -> answerIsHeld = true;
         case REFUSE -> {
           byte[] error = new byte[WireFormat.RESPONSE_BYTES];
           error[0] = 2;
@@ -288,7 +299,7 @@ final class WireProxy implements AutoCloseable {
     }
 
     /** Answers from the destination. */
-    private void back() throws IOException {
+    private void back() throws IOException, InterruptedException {
       try (source;
           destination) {
         InputStream in = destination.getInputStream();
@@ -298,6 +309,11 @@ final class WireProxy implements AutoCloseable {
           if (answerIsLost) {
             cutAll();
             sprung.countDown();
+            return;
+          }
+          if (answerIsHeld) {
+            sprung.countDown();
+            released.await();
             return;
           }
           out.write(answer);

@@ -46,7 +46,7 @@ import org.junit.jupiter.api.Test;
 /** The routes over real HTTP, asked by the real client. */
 class RoutesTest {
   private static final VmView VM =
-      new VmView("a", "running", "n", "kvm", 4096, 1, "4K", null, null, null);
+      new VmView("a", "running", "n", "kvm", 4096, 1, "4K", null, null, null, 1L, null);
   private static final MigrationView RUNNING =
       new MigrationView(
           "m-1",

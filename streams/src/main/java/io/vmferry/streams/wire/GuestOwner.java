@@ -12,7 +12,9 @@ public enum GuestOwner {
   /** The destination has taken the guest over; it runs there, or is paused there. */
   DESTINATION(1),
   /** The destination does not run the guest and never will: it is the source's. */
-  SOURCE(2);
+  SOURCE(2),
+  /** The destination had taken the guest over, which then ended there with its daemon. */
+  NOBODY(3);
 
   private final long value;
 
@@ -36,7 +38,8 @@ public enum GuestOwner {
         return owner;
       }
     }
-    throw new ProtocolException("owner destination (1) or source (2)", "owner " + value);
+    throw new ProtocolException(
+        "owner destination (1), source (2) or nobody (3)", "owner " + value);
   }
 
   /**

@@ -210,7 +210,7 @@ class GoldenFramesTest {
     assertEquals(key, MigrationKey.decode(buffer));
     assertEquals(GuestOwner.SOURCE, GuestOwner.decode(buffer));
     assertThrows(ProtocolException.class, () -> GuestOwner.of(0));
-    assertThrows(ProtocolException.class, () -> GuestOwner.of(3));
+    assertThrows(ProtocolException.class, () -> GuestOwner.of(4));
     assertFalse(key.toString().contains("1"), "a key must not get into a log");
   }
 
