@@ -23,6 +23,8 @@ import org.jspecify.annotations.Nullable;
  * what became of the guest until it is deleted, and keeps the name. It takes nothing else.
  */
 final class RememberedVm {
+  private static final String INQUIRY = "inquiry";
+
   private final OwnershipLedger ledger;
   private final GuestRecord found;
 
@@ -37,22 +39,32 @@ final class RememberedVm {
         context -> {
           RememberedVm vm = new RememberedVm(found, ledger);
           vm.inquire(context);
-          return vm.remembered();
+          return vm.remembered(context);
         });
   }
 
   private void inquire(ActorContext<Vm.Command> context) {
-    Handover handover = found.handover();
+    GuestRecord guest = newest();
+    Handover handover = guest.handover();
     MigrationKey key = handover == null ? null : handover.key();
-    if (found.place() == Place.HANDOVER_UNKNOWN && key != null) {
-      context.spawn(HandoverInquiry.create(found, key, ledger), "inquiry");
+    if (guest.place() == Place.HANDOVER_UNKNOWN && key != null) {
+      context.spawn(HandoverInquiry.create(guest, key, ledger), INQUIRY);
     }
   }
 
-  private Behavior<Vm.Command> remembered() {
+  /** There is nothing to go on with; but one that was not answered asks again. */
+  private Behavior<Vm.Command> recover(ActorContext<Vm.Command> context, Vm.Recover request) {
+    if (context.getChild(INQUIRY).isEmpty()) {
+      inquire(context);
+    }
+    return refuse(request);
+  }
+
+  private Behavior<Vm.Command> remembered(ActorContext<Vm.Command> context) {
     return Behaviors.receive(Vm.Command.class)
         .onMessage(Vm.Describe.class, m -> describe(m.replyTo()))
         .onMessage(Vm.Delete.class, m -> delete(m.replyTo()))
+        .onMessage(Vm.Recover.class, m -> recover(context, m))
         .onAnyMessage(this::refuse)
         .build();
   }

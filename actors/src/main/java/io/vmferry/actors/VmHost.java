@@ -6,6 +6,7 @@ import io.vmferry.actors.machine.MemoryBudget;
 import io.vmferry.actors.migration.ArrivalGate;
 import io.vmferry.actors.migration.DestinationWitness;
 import io.vmferry.actors.migration.Failures;
+import io.vmferry.actors.migration.GuestLocation;
 import io.vmferry.actors.migration.MemoryMode;
 import io.vmferry.actors.migration.MigrationDestination;
 import io.vmferry.actors.migration.MigrationEvent;
@@ -72,6 +73,8 @@ public final class VmHost {
     RESUME,
     /** Of a guest of which nobody knows where it runs; see {@link Vm.TakeOver}. */
     TAKE_OVER,
+    /** Of a migration that broke after the handover; see {@link Vm.Recover}. */
+    RECOVER,
     DELETE
   }
 
@@ -157,6 +160,9 @@ public final class VmHost {
 
   record TakenOver(String name, Vm.Reply reply, ActorRef<Reply> replyTo) implements Command {}
 
+  record Recovered(ActorRef<Vm.Command> vm, Vm.Reply reply, ActorRef<Reply> replyTo)
+      implements Command {}
+
   record Reserve(
       String name, @Nullable GuestIdentity identity, String migrationId, ActorRef<Boolean> replyTo)
       implements Command {}
@@ -175,10 +181,15 @@ public final class VmHost {
 
   record SessionEvent(MigrationEvent event) implements Command {}
 
-  /** A migration under way here: who follows it, and who steers it. */
+  /**
+   * A migration under way here, or one that may be taken up again: who follows it, and who steers
+   * it.
+   *
+   * @param departing the virtual machine that leaves; null for one that arrives
+   */
   private record Session(
       ActorRef<MigrationEvent> follower,
-      boolean departure,
+      @Nullable String departing,
       Consumer<ActorRef<Reply>> cancel,
       Consumer<ActorRef<Reply>> switchToPostcopy) {}
 
@@ -189,6 +200,11 @@ public final class VmHost {
       new Vm.Rejected(
           FailureCode.INTERNAL,
           "The VM did not answer within 30 s; one of its vCPUs may wait for memory.");
+
+  private static final Vm.Reply STILL_TRYING =
+      new Vm.Rejected(
+          FailureCode.PEER_SILENT,
+          "The destination has not answered within 30 s; the migration tries on.");
 
   private final ActorContext<Command> context;
   private final Executor blocking;
@@ -257,6 +273,7 @@ public final class VmHost {
         .onMessage(Deleted.class, this::onDeleted)
         .onMessage(Forgotten.class, this::onForgotten)
         .onMessage(TakenOver.class, this::onTakenOver)
+        .onMessage(Recovered.class, this::onRecovered)
         .onMessage(Answered.class, this::onAnswered)
         .onMessage(Reserve.class, this::reserve)
         .onMessage(Admit.class, this::admit)
@@ -316,8 +333,32 @@ public final class VmHost {
       case PAUSE -> askVm(request.name(), Vm.Pause::new, request.replyTo());
       case RESUME -> askVm(request.name(), Vm.Resume::new, request.replyTo());
       case TAKE_OVER -> takeOver(request);
+      case RECOVER -> recover(request);
       case DELETE -> end(request.name(), Vm.Delete::new, request.replyTo());
     };
+  }
+
+  private Behavior<Command> recover(ChangeVm request) {
+    ActorRef<Vm.Command> vm = vms.get(request.name());
+    if (vm == null) {
+      return reject(request.replyTo(), FailureCode.NO_SUCH_VM, absent(request.name()));
+    }
+    context.ask(
+        Vm.Reply.class,
+        vm,
+        ASK_TIMEOUT,
+        Vm.Recover::new,
+        (reply, failure) ->
+            new Recovered(vm, reply == null ? STILL_TRYING : reply, request.replyTo()));
+    return Behaviors.same();
+  }
+
+  private Behavior<Command> onRecovered(Recovered m) {
+    if (m.reply() instanceof Vm.Done) {
+      return ask(m.vm(), Vm.Describe::new, m.replyTo());
+    }
+    m.replyTo().tell(translated(m.reply()));
+    return Behaviors.same();
   }
 
   private Behavior<Command> takeOver(ChangeVm request) {
@@ -371,6 +412,7 @@ public final class VmHost {
       return Behaviors.same();
     }
     vms.remove(deleted.name(), deleted.vm());
+    sessions.values().removeIf(session -> deleted.name().equals(session.departing()));
     reserved.put(deleted.name(), deleted.name());
     context.pipeToSelf(
         CompletableFuture.runAsync(() -> records.forget(deleted.name()), blocking),
@@ -404,7 +446,7 @@ public final class VmHost {
         id,
         new Session(
             request.follower(),
-            true,
+            request.name(),
             replyTo -> askVm(request.name(), to -> new Vm.CancelMigration(id, to), replyTo),
             options.mode() == MemoryMode.HYBRID
                 ? replyTo -> askVm(request.name(), to -> new Vm.SwitchToPostcopy(id, to), replyTo)
@@ -417,11 +459,9 @@ public final class VmHost {
             new Vm.StartMigration(
                 id,
                 seed ->
-                    new Vm.Session<>(
+                    MigrationSource.session(
                         MigrationSource.create(
-                            id, options, seed, ledger.depart(request.name()), events),
-                        new MigrationSource.Cancel(),
-                        new MigrationSource.SwitchToPostcopy()),
+                            id, options, seed, ledger.depart(request.name()), events)),
                 replyTo),
         (reply, failure) ->
             new SendStarted(
@@ -450,7 +490,7 @@ public final class VmHost {
         id,
         new Session(
             request.follower(),
-            false,
+            null,
             replyTo -> {
               session.tell(new MigrationDestination.Cancel());
               replyTo.tell(new Done());
@@ -470,16 +510,25 @@ public final class VmHost {
     if (m.event() instanceof MigrationEvent.Progressed) {
       return Behaviors.same();
     }
-    sessions.remove(id);
+    if (!mayGoOn(session, m.event())) {
+      sessions.remove(id);
+    }
     // A session that lingers has nothing that is named any more.
     reserved.values().removeIf(id::equals);
     ActorRef<Vm.Command> vm = vms.get(m.event().vm());
-    if (session.departure() && m.event() instanceof MigrationEvent.Finished && vm != null) {
+    if (session.departing() != null && m.event() instanceof MigrationEvent.Finished && vm != null) {
       // The session told the Vm what became of its guest before it told us. A guest that was
       // preserved is not forgotten.
       return end(m.event().vm(), Vm.Forget::new, context.getSystem().ignoreRef());
     }
     return Behaviors.same();
+  }
+
+  /** A guest that was handed over, and not for good: {@link Vm.Recover}. */
+  private static boolean mayGoOn(Session session, MigrationEvent event) {
+    return session.departing() != null
+        && event instanceof MigrationEvent.Failed failed
+        && failed.failure().guestLocation() != GuestLocation.SOURCE;
   }
 
   private Behavior<Command> steer(

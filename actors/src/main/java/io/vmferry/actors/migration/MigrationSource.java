@@ -6,7 +6,9 @@ import io.vmferry.actors.vm.Vm;
 import io.vmferry.streams.pages.DirtyPages;
 import io.vmferry.streams.transfer.RoundResult;
 import io.vmferry.streams.transport.Connection;
+import io.vmferry.streams.wire.Extensions;
 import io.vmferry.streams.wire.GuestOwner;
+import io.vmferry.streams.wire.MigrationKey;
 import java.time.Duration;
 import java.util.List;
 import org.apache.pekko.actor.typed.ActorRef;
@@ -51,6 +53,30 @@ public final class MigrationSource {
    * heeded in other modes, for a paused guest, or once it has been paused to move.
    */
   public record SwitchToPostcopy() implements Command {}
+
+  /**
+   * Tries to reconnect at once, if the migration broke after the handover.
+   *
+   * @param replyTo hears {@link Vm.Done} once it goes on, or {@link Vm.Rejected} with what is the
+   *     case
+   */
+  public record Recover(ActorRef<Vm.Reply> replyTo) implements Command {}
+
+  /**
+   * What it takes to take up a migration that was given up after the handover.
+   *
+   * @param key what the destination knows it by
+   * @param agreed what both sides know
+   * @param answerLost whether nobody here knows that the destination took the guest
+   * @param digest of the guest's memory, if it cannot be computed later
+   * @param postcopy whether the destination may lack pages
+   */
+  record Broken(
+      MigrationKey key,
+      Extensions agreed,
+      boolean answerLost,
+      @Nullable String digest,
+      boolean postcopy) {}
 
   record Prepared(List<Connection> connections) implements Command {
     /** Copies the list. */
@@ -132,8 +158,41 @@ public final class MigrationSource {
                 timers -> {
                   timers.startTimerWithFixedDelay(new Tick(), TICK);
                   return new SourcePreparing(
-                          new SourceSession(context, id, options, seed, departure, follower))
+                          new SourceSession(
+                              context,
+                              id,
+                              MigrationKey.random(),
+                              options,
+                              seed,
+                              departure,
+                              follower))
                       .prepare();
                 }));
+  }
+
+  /** A session that takes up at once what another one has given up; otherwise as that one. */
+  static Behavior<Command> again(
+      String id,
+      SendOptions options,
+      Vm.SessionSeed seed,
+      Departure departure,
+      ActorRef<MigrationEvent> follower,
+      Broken broken) {
+    return Behaviors.setup(
+        context ->
+            Behaviors.withTimers(
+                timers -> {
+                  timers.startTimerWithFixedDelay(new Tick(), TICK);
+                  SourceSession session =
+                      new SourceSession(
+                          context, id, broken.key(), options, seed, departure, follower);
+                  session.channel().agreedBefore(broken.agreed());
+                  return SourceRecovering.again(session, broken).reconnect();
+                }));
+  }
+
+  /** How a Vm makes and steers a session. */
+  public static Vm.Session<Command> session(Behavior<Command> behavior) {
+    return new Vm.Session<>(behavior, new Cancel(), new SwitchToPostcopy(), Recover::new);
   }
 }

@@ -95,6 +95,11 @@ public final class SourceChannel implements AutoCloseable {
     return agreed;
   }
 
+  /** Of a migration that another channel began: what was agreed then. */
+  void agreedBefore(Extensions extensions) {
+    agreed = extensions;
+  }
+
   /** Tells the key that {@link #resume} needs; only where RECOVERY was agreed. */
   void identify(MigrationKey key) throws IOException {
     exchange(Request.of(Command.IDENTIFY, WireFormat.KEY_BYTES), frame(key));

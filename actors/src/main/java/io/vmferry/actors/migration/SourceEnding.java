@@ -84,15 +84,19 @@ final class SourceEnding {
         : failure;
   }
 
-  /** After Complete was sent. */
-  Behavior<Command> answerLost(Throwable failure) {
+  /**
+   * After Complete was sent.
+   *
+   * @param broken what it takes to ask again later; null if there is no asking
+   */
+  Behavior<Command> answerLost(Throwable failure, MigrationSource.@Nullable Broken broken) {
     Throwable cause = causeOf(failure);
     session.channel().close();
     session
         .context()
         .getLog()
         .error("Migration {}: the answer to Complete was lost", session.id(), cause);
-    tellVm(Vm.Outcome.UNKNOWN);
+    tellVm(Vm.Outcome.UNKNOWN, broken);
     return end(
         failure(
             Failures.code(cause),
@@ -120,11 +124,16 @@ final class SourceEnding {
             true));
   }
 
-  Behavior<Command> postcopyBroke(Throwable failure) {
+  /**
+   * The destination lacks pages.
+   *
+   * @param broken what it takes to bring them later; null if there is no way
+   */
+  Behavior<Command> postcopyBroke(Throwable failure, MigrationSource.@Nullable Broken broken) {
     Throwable cause = causeOf(failure);
     session.channel().close();
     session.context().getLog().error("Migration {}: postcopy broke", session.id(), cause);
-    tellVm(Vm.Outcome.MOVED);
+    tellVm(Vm.Outcome.MOVED, broken);
     return end(
         failure(
             Failures.code(cause),
@@ -214,7 +223,14 @@ final class SourceEnding {
   }
 
   private void tellVm(Vm.Outcome outcome) {
-    session.seed().vm().tell(new Vm.SessionEnded(outcome));
+    tellVm(outcome, null);
+  }
+
+  private void tellVm(Vm.Outcome outcome, MigrationSource.@Nullable Broken broken) {
+    session
+        .seed()
+        .vm()
+        .tell(new Vm.SessionEnded(outcome, broken == null ? null : session.again(broken)));
   }
 
   private Behavior<Command> end(MigrationEvent event) {

@@ -113,7 +113,7 @@ final class SourceHandover {
     }
     return session.recovers()
         ? SourceRecovering.afterLostAnswer(session, cause, digest, serving != null).reconnect()
-        : ending.answerLost(cause);
+        : ending.answerLost(cause, null);
   }
 
   private Behavior<Command> onCompleted(FaultServer.@Nullable Event early) {

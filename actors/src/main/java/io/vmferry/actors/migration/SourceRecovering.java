@@ -6,8 +6,11 @@ import io.vmferry.actors.migration.MigrationSource.PushConnected;
 import io.vmferry.actors.migration.MigrationSource.PushFailed;
 import io.vmferry.actors.migration.MigrationSource.Reconnect;
 import io.vmferry.actors.migration.MigrationSource.Reconnected;
+import io.vmferry.actors.migration.MigrationSource.Recover;
 import io.vmferry.actors.migration.MigrationSource.StepFailed;
 import io.vmferry.actors.ownership.Departure;
+import io.vmferry.actors.vm.FailureCode;
+import io.vmferry.actors.vm.Vm;
 import io.vmferry.streams.pages.DirtyPages;
 import io.vmferry.streams.transport.Connection;
 import io.vmferry.streams.wire.Command;
@@ -15,7 +18,9 @@ import io.vmferry.streams.wire.GuestOwner;
 import io.vmferry.streams.wire.PeerRefusedException;
 import java.io.IOException;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
+import org.apache.pekko.actor.typed.ActorRef;
 import org.apache.pekko.actor.typed.Behavior;
 import org.apache.pekko.actor.typed.javadsl.Behaviors;
 import org.jspecify.annotations.Nullable;
@@ -41,7 +46,9 @@ final class SourceRecovering {
   private final boolean postcopy;
   private final long deadlineNanos;
   private Duration pause = FIRST_PAUSE;
+  private final List<ActorRef<Vm.Reply>> curious = new ArrayList<>();
   private int refusals;
+  private boolean trying;
 
   private SourceRecovering(
       SourceSession session,
@@ -75,20 +82,40 @@ final class SourceRecovering {
     return new SourceRecovering(session, cause, false, null, true);
   }
 
+  /** Somebody gave this up, and it is wanted again. */
+  static SourceRecovering again(SourceSession session, MigrationSource.Broken broken) {
+    IOException cause = new IOException("The migration was given up before.");
+    return new SourceRecovering(
+        session, cause, broken.answerLost(), broken.digest(), broken.postcopy());
+  }
+
   /** Tries now. */
   Behavior<MigrationSource.Command> reconnect() {
+    trying = true;
     session.step(this::connect, reconnected -> reconnected);
     return session.state(
         MigrationPhase.RECOVERING,
         on ->
             on.onMessage(Reconnected.class, this::onReconnected)
                 .onMessage(StepFailed.class, m -> onFailed(m.cause()))
-                .onMessage(Reconnect.class, m -> reconnect())
+                .onMessage(Reconnect.class, m -> trying ? Behaviors.same() : reconnect())
+                .onMessage(Recover.class, m -> recover(m.replyTo()))
                 .onMessage(Cancel.class, m -> giveUp(cause))
                 // Of the connections that broke.
                 .onMessage(FaultEvent.class, m -> Behaviors.same())
                 .onMessage(PushFailed.class, m -> Behaviors.same())
                 .onMessage(PushConnected.class, m -> Behaviors.same()));
+  }
+
+  /** Not after the next pause: now, or what comes of the attempt under way. */
+  private Behavior<MigrationSource.Command> recover(ActorRef<Vm.Reply> replyTo) {
+    curious.add(replyTo);
+    return trying ? Behaviors.same() : reconnect();
+  }
+
+  private void answer(Vm.Reply reply) {
+    curious.forEach(replyTo -> replyTo.tell(reply));
+    curious.clear();
   }
 
   private Reconnected connect() throws IOException {
@@ -105,10 +132,17 @@ final class SourceRecovering {
   }
 
   private Behavior<MigrationSource.Command> onReconnected(Reconnected m) {
+    if (m.owner() != GuestOwner.NOBODY) {
+      answer(new Vm.Done());
+    }
     if (m.owner() == GuestOwner.SOURCE) {
       return answerLost ? session.ending().failed(MigrationPhase.SWITCHOVER, cause) : giveUp(cause);
     }
     if (m.owner() == GuestOwner.NOBODY) {
+      answer(
+          new Vm.Rejected(
+              FailureCode.PEER_LOST,
+              "The guest has ended on the destination, with that node's daemon."));
       return session.ending().endedThere();
     }
     if (answerLost) {
@@ -127,7 +161,15 @@ final class SourceRecovering {
   }
 
   private Behavior<MigrationSource.Command> onFailed(Throwable failure) {
+    trying = false;
     refusals = isRefusal(Failures.root(failure)) ? refusals + 1 : 0;
+    answer(
+        new Vm.Rejected(
+            Failures.code(failure),
+            "The destination of migration "
+                + session.id()
+                + " cannot be asked: "
+                + Failures.sentence(failure)));
     if (refusals == MAX_REFUSALS || System.nanoTime() - deadlineNanos > 0) {
       return giveUp(cause);
     }
@@ -147,6 +189,12 @@ final class SourceRecovering {
   }
 
   private Behavior<MigrationSource.Command> giveUp(Throwable why) {
-    return answerLost ? session.ending().answerLost(why) : session.ending().postcopyBroke(why);
+    answer(new Vm.Rejected(FailureCode.CANCELLED, "The migration was given up meanwhile."));
+    MigrationSource.Broken broken =
+        new MigrationSource.Broken(
+            session.key(), session.channel().agreed(), answerLost, digest, postcopy);
+    return answerLost
+        ? session.ending().answerLost(why, broken)
+        : session.ending().postcopyBroke(why, broken);
   }
 }

@@ -113,6 +113,6 @@ final class SourceServing {
     faultServer.tell(new FaultServer.Stop());
     return session.recovers()
         ? SourceRecovering.afterBrokenPostcopy(session, cause).reconnect()
-        : ending.postcopyBroke(cause);
+        : ending.postcopyBroke(cause, null);
   }
 }

@@ -4,12 +4,14 @@ import io.vmferry.actors.migration.MigrationSource.Command;
 import io.vmferry.actors.migration.MigrationSource.FromVm;
 import io.vmferry.actors.migration.MigrationSource.LimitBandwidth;
 import io.vmferry.actors.migration.MigrationSource.LimitDowntime;
+import io.vmferry.actors.migration.MigrationSource.Recover;
 import io.vmferry.actors.migration.MigrationSource.RoundSent;
 import io.vmferry.actors.migration.MigrationSource.StepFailed;
 import io.vmferry.actors.migration.MigrationSource.SwitchToPostcopy;
 import io.vmferry.actors.migration.MigrationSource.Tick;
 import io.vmferry.actors.ownership.Departure;
 import io.vmferry.actors.ownership.Handover;
+import io.vmferry.actors.vm.FailureCode;
 import io.vmferry.actors.vm.GuestIdentity;
 import io.vmferry.actors.vm.MemoryDigests;
 import io.vmferry.actors.vm.Vm;
@@ -32,6 +34,7 @@ import java.time.Duration;
 import java.util.Collections;
 import java.util.Iterator;
 import java.util.List;
+import java.util.Locale;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
@@ -63,7 +66,7 @@ final class SourceSession {
 
   private final ActorContext<Command> context;
   private final String id;
-  private final MigrationKey key = MigrationKey.random();
+  private final MigrationKey key;
   private final Duration recoveryPatience;
   private final Duration deadPeer;
   private final SendOptions options;
@@ -84,12 +87,14 @@ final class SourceSession {
   SourceSession(
       ActorContext<Command> context,
       String id,
+      MigrationKey key,
       SendOptions options,
       Vm.SessionSeed seed,
       Departure departure,
       ActorRef<MigrationEvent> follower) {
     this.context = context;
     this.id = id;
+    this.key = key;
     this.options = options;
     this.seed = seed;
     this.departure = departure;
@@ -119,11 +124,26 @@ final class SourceSession {
         .onMessage(Tick.class, m -> onTick(phase))
         .onMessage(StepFailed.class, m -> ending.failed(phase, m.cause()))
         .onMessage(SwitchToPostcopy.class, m -> onSwitchToPostcopy())
+        .onMessage(Recover.class, m -> notBroken(m, phase))
         .onMessage(LimitBandwidth.class, this::onLimitBandwidth)
         .onMessage(LimitDowntime.class, this::onLimitDowntime)
         .onAnyMessage(m -> Behaviors.same())
         .onSignal(PostStop.class, s -> onStop())
         .build();
+  }
+
+  private Behavior<Command> notBroken(Recover request, MigrationPhase phase) {
+    request
+        .replyTo()
+        .tell(
+            new Vm.Rejected(
+                FailureCode.WRONG_STATE,
+                "Migration "
+                    + id
+                    + " is not broken, it is in "
+                    + phase.name().toLowerCase(Locale.ROOT)
+                    + "."));
+    return Behaviors.same();
   }
 
   private Behavior<Command> onTick(MigrationPhase phase) {
@@ -224,6 +244,13 @@ final class SourceSession {
   /** Within this time a dead destination is noticed. */
   Duration deadPeerTimeout() {
     return deadPeer;
+  }
+
+  /** Makes a session that takes this one up again once it was given up. */
+  Function<Vm.SessionSeed, Vm.Session<?>> again(MigrationSource.Broken broken) {
+    return anew ->
+        MigrationSource.session(
+            MigrationSource.again(id, options, anew, departure, follower, broken));
   }
 
   /** What the migration is known by; no log gets it. */

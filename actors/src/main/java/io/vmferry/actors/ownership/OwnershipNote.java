@@ -14,7 +14,9 @@ public final class OwnershipNote {
       case HANDOVER_UNKNOWN ->
           "It was handed over to "
               + destination(guest)
-              + ", whose answer was lost: look there, and if it certainly does not run there, 'vmferry"
+              + ", whose answer was lost: 'vmferry migrate --recover "
+              + name
+              + "' asks again; look there, and if it certainly does not run there, 'vmferry"
               + " vm resume "
               + name
               + " --take-over' lets it go on here.";
@@ -25,7 +27,11 @@ public final class OwnershipNote {
               + name
               + " --take-over' lets it go on here, as it was at the handover.";
       case HANDED_OVER ->
-          "It is at " + destination(guest) + "; this node keeps the pages that it had here.";
+          "It is at "
+              + destination(guest)
+              + ", and this node keeps every page: 'vmferry migrate --recover "
+              + name
+              + "' brings those that it lacks.";
       case ARRIVING, HERE, LOST, STOPPED -> null;
     };
   }
@@ -51,8 +57,10 @@ public final class OwnershipNote {
       case HANDOVER_UNKNOWN ->
           "This node's daemon ended while the guest was handed over to "
               + destination(guest)
-              + ", and its memory here ended with it; whether it runs there nobody here knows: look"
-              + " there, then "
+              + ", and its memory here ended with it; whether it runs there nobody here knows:"
+              + " 'vmferry migrate --recover "
+              + guest.name()
+              + "' asks again, or look there; then "
               + forget;
       case HANDED_OVER ->
           Objects.requireNonNull(guest.handover()).lacksPages()

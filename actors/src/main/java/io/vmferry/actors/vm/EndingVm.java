@@ -5,6 +5,7 @@ import io.vmferry.actors.vm.Vm.SessionReply;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
+import java.util.function.Function;
 import org.apache.pekko.actor.typed.ActorRef;
 import org.apache.pekko.actor.typed.Behavior;
 import org.apache.pekko.actor.typed.javadsl.Behaviors;
@@ -26,15 +27,27 @@ final class EndingVm {
   Behavior<Command> kept(LifeCycle lifeCycle) {
     return vm.receive(lifeCycle)
         .onMessage(Vm.Delete.class, this::delete)
-        .onMessage(Vm.Forget.class, m -> forget(m, lifeCycle))
         .onMessage(Vm.DigestMemory.class, vm::digest)
         .onAnyMessage(m -> vm.refuse(lifeCycle, m))
         .build();
   }
 
-  /** As {@link #kept}, until the operator takes the guest back. */
-  Behavior<Command> unknown(boolean ran) {
+  /** As {@link #kept}, until it is forgotten, or the destination wants pages again. */
+  Behavior<Command> handedOver(
+      boolean ran, @Nullable Function<Vm.SessionSeed, Vm.Session<?>> again) {
+    return vm.receive(LifeCycle.HANDED_OVER)
+        .onMessage(Vm.Recover.class, m -> recover(m, ran, again))
+        .onMessage(Vm.Delete.class, this::delete)
+        .onMessage(Vm.Forget.class, m -> delete(new Vm.Delete(m.replyTo())))
+        .onMessage(Vm.DigestMemory.class, vm::digest)
+        .onAnyMessage(m -> vm.refuse(LifeCycle.HANDED_OVER, m))
+        .build();
+  }
+
+  /** As {@link #kept}, until the operator takes the guest back, or the destination answers. */
+  Behavior<Command> unknown(boolean ran, @Nullable Function<Vm.SessionSeed, Vm.Session<?>> again) {
     return vm.receive(LifeCycle.HANDOVER_UNKNOWN)
+        .onMessage(Vm.Recover.class, m -> recover(m, ran, again))
         .onMessage(Vm.TakeOver.class, m -> vm.takeOver(m.replyTo(), ran))
         .onMessage(Vm.Delete.class, this::delete)
         .onMessage(Vm.DigestMemory.class, vm::digest)
@@ -58,10 +71,19 @@ final class EndingVm {
         .build();
   }
 
-  private Behavior<Command> forget(Vm.Forget request, LifeCycle lifeCycle) {
-    return lifeCycle == LifeCycle.HANDED_OVER
-        ? delete(new Vm.Delete(request.replyTo()))
-        : vm.refuse(lifeCycle, request);
+  private Behavior<Command> recover(
+      Vm.Recover request, boolean ran, @Nullable Function<Vm.SessionSeed, Vm.Session<?>> again) {
+    if (again != null) {
+      return vm.recover(request, again, ran);
+    }
+    request
+        .replyTo()
+        .tell(
+            new Vm.Rejected(
+                FailureCode.WRONG_STATE,
+                "The migration cannot be taken up again: its destination cannot be asked, or has"
+                    + " the last word said."));
+    return Behaviors.same();
   }
 
   private Behavior<Command> deleteIncomplete(

@@ -36,18 +36,26 @@ final class MigratingVm {
     this.ranBefore = ranBefore;
   }
 
+  /** A session that takes up what another one had handed over. */
+  static Behavior<Command> handedOver(Vm vm, SessionControl session, boolean ranBefore) {
+    MigratingVm migrating = new MigratingVm(vm, session, ranBefore);
+    migrating.saved = true;
+    return migrating.migrating(true);
+  }
+
   /** Waits for the session's next wish. */
   Behavior<Command> migrating(boolean paused) {
     return vm.receive(LifeCycle.MIGRATING)
         .onMessage(Vm.CancelMigration.class, this::cancel)
         .onMessage(Vm.SwitchToPostcopy.class, this::switchToPostcopy)
+        .onMessage(Vm.Recover.class, this::recover)
         .onMessage(Vm.StartDirtyLog.class, m -> startDirtyLog(m.replyTo(), paused))
         .onMessage(Vm.CollectDirty.class, m -> collectDirty(m.replyTo(), paused))
         .onMessage(Vm.ThrottleVcpus.class, m -> throttle(m.percent(), paused))
         .onMessage(Vm.PauseForHandover.class, m -> pause(m.replyTo(), paused))
         .onMessage(Vm.SaveState.class, m -> saveState(m.replyTo()))
         .onMessage(Vm.RunArrived.class, m -> runArrived(m.replyTo()))
-        .onMessage(Vm.SessionEnded.class, m -> ended(m.outcome(), paused))
+        .onMessage(Vm.SessionEnded.class, m -> ended(m, paused))
         .onMessage(Vm.SessionDied.class, m -> died(paused))
         .onMessage(Vm.VcpuStopped.class, m -> guestEnded(LifeCycle.STOPPED, m.why()))
         .onMessage(Vm.VcpuFailed.class, m -> guestEnded(LifeCycle.FAILED, Vm.reason(m.cause())))
@@ -198,7 +206,7 @@ final class MigratingVm {
     return vm.receive(LifeCycle.MIGRATING)
         .onMessage(Vm.CancelMigration.class, this::cancel)
         .onMessage(Vm.SwitchToPostcopy.class, this::switchToPostcopy)
-        .onMessage(Vm.SessionEnded.class, m -> ended(m.outcome(), pausedAfter))
+        .onMessage(Vm.SessionEnded.class, m -> ended(m, pausedAfter))
         .onMessage(Vm.SessionDied.class, m -> died(pausedAfter))
         .onMessage(
             Vm.VcpuStopped.class,
@@ -232,23 +240,28 @@ final class MigratingVm {
     return Behaviors.same();
   }
 
+  private Behavior<Command> recover(Vm.Recover request) {
+    session.recover().accept(request.replyTo());
+    return Behaviors.same();
+  }
+
   /**
    * A session that can no longer say what it did with the guest's state may have handed it over.
    */
   private Behavior<Command> died(boolean paused) {
-    return ended(saved ? Vm.Outcome.UNKNOWN : Vm.Outcome.STAYS, paused);
+    return ended(new Vm.SessionEnded(saved ? Vm.Outcome.UNKNOWN : Vm.Outcome.STAYS), paused);
   }
 
-  private Behavior<Command> ended(Vm.Outcome outcome, boolean paused) {
+  private Behavior<Command> ended(Vm.SessionEnded end, boolean paused) {
     vm.throttle().set(0);
-    return switch (outcome) {
+    return switch (end.outcome()) {
       case STAYS -> vm.takeBack(ranBefore && paused, ranBefore);
       case STAYS_RUNNING -> vm.takeBack(false, true);
       case INCOMPLETE -> vm.incomplete();
       case STAYS_PAUSED -> vm.takeBack(false, false);
       case DISCARDED -> vm.discard();
-      case MOVED -> vm.givenAway(LifeCycle.HANDED_OVER);
-      case UNKNOWN -> vm.unknown(ranBefore);
+      case MOVED -> vm.givenAway(ranBefore, end.again());
+      case UNKNOWN -> vm.unknown(ranBefore, end.again());
     };
   }
 }

@@ -89,10 +89,11 @@ public final class Vm {
       implements Request {}
 
   /**
-   * A session's behavior, and what it is told on {@link CancelMigration} and {@link
-   * SwitchToPostcopy}.
+   * A session's behavior, and what it is told on {@link CancelMigration}, {@link SwitchToPostcopy}
+   * and {@link Recover}.
    */
-  public record Session<S>(Behavior<S> behavior, S cancel, S switchToPostcopy) {}
+  public record Session<S>(
+      Behavior<S> behavior, S cancel, S switchToPostcopy, Function<ActorRef<Reply>, S> recover) {}
 
   /** What a session is made from. */
   public record SessionSeed(ActorRef<Command> vm, VmSpec spec, Machine machine, boolean running) {}
@@ -102,6 +103,13 @@ public final class Vm {
 
   /** Asks a hybrid session to end its rounds. Answered {@link Done} when it was told. */
   public record SwitchToPostcopy(String migrationId, ActorRef<Reply> replyTo) implements Request {}
+
+  /**
+   * Takes a migration up again that broke after the handover, at once; also one that was given up,
+   * if the destination may still be asked. Answered {@link Done} once it goes on, or {@link
+   * Rejected} with what is the case.
+   */
+  public record Recover(ActorRef<Reply> replyTo) implements Request {}
 
   // What a session tells the Vm that it owns. Only legal while migrating.
 
@@ -128,8 +136,18 @@ public final class Vm {
   /** Runs a guest that has arrived; answered {@link GuestResumed}. */
   public record RunArrived(ActorRef<SessionReply> replyTo) implements Command {}
 
-  /** The session is over. */
-  public record SessionEnded(Outcome outcome) implements Command {}
+  /**
+   * The session is over.
+   *
+   * @param again makes a session that takes the migration up again; null if that is of no use
+   */
+  public record SessionEnded(Outcome outcome, @Nullable Function<SessionSeed, Session<?>> again)
+      implements Command {
+    /** For good. */
+    public SessionEnded(Outcome outcome) {
+      this(outcome, null);
+    }
+  }
 
   /** How a session ended for this side's guest. */
   public enum Outcome {
@@ -241,6 +259,7 @@ public final class Vm {
   private @Nullable ActorRef<SessionReply> arrival;
   private @Nullable String migrationId;
   private @Nullable String detail;
+  private int recoveries;
 
   private Vm(ActorContext<Command> context, VmSpec spec, Machine machine) {
     this.context = context;
@@ -389,7 +408,21 @@ public final class Vm {
     // A session ends with SessionEnded; one that dies without it must not take the guest along.
     context.watchWith(ref, new SessionDied());
     return new SessionControl(
-        () -> ref.tell(session.cancel()), () -> ref.tell(session.switchToPostcopy()));
+        () -> ref.tell(session.cancel()),
+        () -> ref.tell(session.switchToPostcopy()),
+        replyTo -> ref.tell(session.recover().apply(replyTo)));
+  }
+
+  /**
+   * A session that was given up goes on.
+   *
+   * @param ran whether the guest ran before it was handed over
+   */
+  Behavior<Command> recover(Recover request, Function<SessionSeed, Session<?>> again, boolean ran) {
+    SessionSeed seed = new SessionSeed(context.getSelf(), spec, machine, ran);
+    SessionControl session = spawn(migrationId + "-again-" + ++recoveries, again.apply(seed));
+    session.recover().accept(request.replyTo());
+    return MigratingVm.handedOver(this, session, ran);
   }
 
   private Behavior<Command> arriving(MachineState state, ActorRef<SessionReply> replyTo) {
@@ -443,9 +476,14 @@ public final class Vm {
     return ending.incomplete(arrival);
   }
 
-  /** The guest is elsewhere, or may be: only its memory is kept, until this actor is deleted. */
-  Behavior<Command> givenAway(LifeCycle lifeCycle) {
-    return ending.kept(lifeCycle);
+  /**
+   * The guest is elsewhere: only its memory is kept, until this actor is deleted.
+   *
+   * @param ran whether it ran before it was handed over
+   * @param again takes the migration up again; null if that is of no use
+   */
+  Behavior<Command> givenAway(boolean ran, @Nullable Function<SessionSeed, Session<?>> again) {
+    return ending.handedOver(ran, again);
   }
 
   /** The guest ended by itself, or failed; its memory and console can still be read. */
@@ -459,9 +497,10 @@ public final class Vm {
    * Nobody knows whether the guest runs elsewhere.
    *
    * @param ran whether it ran before it was handed over
+   * @param again takes the migration up again; null if that is of no use
    */
-  Behavior<Command> unknown(boolean ran) {
-    return ending.unknown(ran);
+  Behavior<Command> unknown(boolean ran, @Nullable Function<SessionSeed, Session<?>> again) {
+    return ending.unknown(ran, again);
   }
 
   /** The operator says that the guest does not run elsewhere. */

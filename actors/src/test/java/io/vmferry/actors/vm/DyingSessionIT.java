@@ -78,7 +78,9 @@ class DyingSessionIT {
     vm.tell(
         new Vm.StartMigration(
             "m-1",
-            seed -> new Vm.Session<>(session, new Vm.Discarding(), new Vm.Discarding()),
+            seed ->
+                new Vm.Session<>(
+                    session, new Vm.Discarding(), new Vm.Discarding(), to -> new Vm.Discarding()),
             replies.ref()));
     replies.expectMessage(new Vm.Done());
   }

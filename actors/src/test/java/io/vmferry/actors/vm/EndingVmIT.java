@@ -108,7 +108,9 @@ class EndingVmIT {
   private void migrate() {
     vm.run(
         new Vm.StartMigration(
-            "m-1", seed -> new Vm.Session<>(Behaviors.<String>empty(), "", ""), booted.getRef()));
+            "m-1",
+            seed -> new Vm.Session<>(Behaviors.<String>empty(), "", "", to -> ""),
+            booted.getRef()));
     booted.expectMessage(new Vm.Done());
   }
 

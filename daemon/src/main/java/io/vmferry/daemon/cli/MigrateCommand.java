@@ -2,13 +2,17 @@ package io.vmferry.daemon.cli;
 
 import io.vmferry.daemon.api.MigrateRequest;
 import io.vmferry.daemon.api.MigrationView;
+import io.vmferry.daemon.api.VmView;
 import io.vmferry.daemon.client.NodeClient;
 import io.vmferry.daemon.options.SendMigrationOptions;
 import java.io.IOException;
 import java.net.URI;
 import java.time.Duration;
+import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -20,7 +24,11 @@ import picocli.CommandLine.Spec;
 @Command(
     name = "migrate",
     sortOptions = false,
-    description = "Migrates a VM of the cluster to another node, through the orchestrator.")
+    description = {
+      "Migrates a VM of the cluster to another node, through the orchestrator.",
+      "With --recover: takes a migration up again that broke after the guest was handed over; ask the"
+          + " source."
+    })
 final class MigrateCommand implements Callable<Integer> {
   private final Console console;
 
@@ -29,8 +37,22 @@ final class MigrateCommand implements Callable<Integer> {
   @Parameters(paramLabel = "VM", description = "The VM, on whatever node it is.")
   private String vm = "";
 
-  @Option(names = "--to", paramLabel = "NODE", required = true, description = "Where to.")
-  private String to = "";
+  @ArgGroup(multiplicity = "1")
+  private What what = new What();
+
+  /** One of the two. */
+  static final class What {
+    @Option(names = "--to", paramLabel = "NODE", required = true, description = "Where to.")
+    private @Nullable String to;
+
+    @Option(
+        names = "--recover",
+        required = true,
+        description =
+            "Reconnect now, without waiting for the next attempt, or after the last one was given"
+                + " up. Says why if there is nothing to recover.")
+    private boolean recover;
+  }
 
   @Option(
       names = "--mode",
@@ -122,17 +144,27 @@ final class MigrateCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws Exception {
-    MigrateRequest request = request();
     NodeClient client = console.client();
+    if (what.recover) {
+      return recover(client);
+    }
+    String to = Objects.requireNonNull(what.to, "one of the two is given");
+    MigrateRequest request = request(to);
     MigrationRun run = new MigrationRun(console, client);
     MigrationView started = client.migrate(request);
     run.announce(started);
     MigrationView ended = run.follow(started);
-    return run.report(ended, destination(client));
+    return run.report(ended, destination(client, to));
+  }
+
+  private int recover(NodeClient client) throws IOException {
+    VmView now = client.recover(vm);
+    console.print(now, List.of("Migration " + now.migrationId() + " of VM " + vm + " goes on."));
+    return ExitCodes.OK;
   }
 
   /** A client of the destination's routes, or null if this host does not know or reach them. */
-  private @Nullable NodeClient destination(NodeClient client) {
+  private @Nullable NodeClient destination(NodeClient client, String to) {
     try {
       return client.cluster().nodes().stream()
           .filter(node -> node.name().equals(to) && !node.http().isEmpty())
@@ -144,7 +176,7 @@ final class MigrateCommand implements Callable<Integer> {
     }
   }
 
-  private MigrateRequest request() {
+  private MigrateRequest request(String to) {
     if (connections < 1 || connections > SendMigrationOptions.MAX_CONNECTIONS) {
       throw wrong(
           "--connections "

@@ -106,6 +106,15 @@ public final class NodeClient {
     return vmAction(name, "take-over");
   }
 
+  /**
+   * Takes a migration of a VM up again that broke after the handover; for its source.
+   *
+   * @throws NodeException if there is none, or its destination cannot be reached now
+   */
+  public VmView recover(String name) throws IOException {
+    return vmAction(name, "recover");
+  }
+
   /** Ends a VM and gives its memory back. */
   public void deleteVm(String name) throws IOException {
     send("DELETE", "/v1/vms/" + segment(name), null, Void.class);

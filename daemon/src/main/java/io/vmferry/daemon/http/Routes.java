@@ -123,7 +123,8 @@ public final class Routes extends AllDirectives {
         change(name, VmChange.BOOT),
         change(name, VmChange.PAUSE),
         change(name, VmChange.RESUME),
-        change(name, VmChange.TAKE_OVER));
+        change(name, VmChange.TAKE_OVER),
+        change(name, VmChange.RECOVER));
   }
 
   private Route change(String name, VmChange change) {

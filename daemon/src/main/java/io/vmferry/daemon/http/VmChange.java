@@ -9,5 +9,7 @@ public enum VmChange {
   /** Lets them go on. */
   RESUME,
   /** Resumes a guest of which nobody knows whether it runs elsewhere. */
-  TAKE_OVER
+  TAKE_OVER,
+  /** Takes a migration up again that broke after the handover. */
+  RECOVER
 }

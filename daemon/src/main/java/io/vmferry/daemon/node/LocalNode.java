@@ -106,6 +106,7 @@ final class LocalNode implements NodeApi {
           case PAUSE -> VmHost.Change.PAUSE;
           case RESUME -> VmHost.Change.RESUME;
           case TAKE_OVER -> VmHost.Change.TAKE_OVER;
+          case RECOVER -> VmHost.Change.RECOVER;
         };
     return describe(replyTo -> new VmHost.ChangeVm(name, hostChange, replyTo), askTimeout);
   }

@@ -180,7 +180,8 @@ class CommandsTest {
         "vm info | Missing required parameter: 'NAME'",
         "vm | Say which vm command",
         "fly | Unmatched argument at index 0: 'fly'",
-        "migrate a | Missing required option: '--to=NODE'",
+        "migrate a | Missing required argument (specify one of these): (--to=NODE | --recover)",
+        "migrate a --to b --recover | --to=NODE, --recover are mutually exclusive (specify only one)",
         "migrate a --to b --mode warp | expected one of",
         "migrate a --to b --downtime 300 | '300' has no unit",
         "migrate a --to b --connections 0 | --connections 0: write a number from 1 to 128",
@@ -303,6 +304,18 @@ class CommandsTest {
     assertEquals(0, run("migrate-postcopy", "m-1"));
 
     assertEquals("Migration m-1 was told to switch to postcopy.\n", out.toString());
+  }
+
+  @Test
+  void recoverSaysThatTheMigrationGoesOn() throws Exception {
+    node.answer(
+        "POST /v1/vms/a/recover",
+        200,
+        "{\"name\":\"a\",\"state\":\"migrating\",\"migration_id\":\"m-1\"}");
+
+    assertEquals(0, run("migrate", "a", "--recover"));
+
+    assertEquals("Migration m-1 of VM a goes on.\n", out.toString());
   }
 
   @Test
