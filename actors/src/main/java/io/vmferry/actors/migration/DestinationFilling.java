@@ -33,6 +33,7 @@ final class DestinationFilling {
   private @Nullable Connection faults;
   private @Nullable ActorRef<Uffd.Command> uffd;
   private Uffd.@Nullable Filled early;
+  private Uffd.@Nullable Broken brokenEarly;
   private long presentDigest;
 
   DestinationFilling(DestinationSession session) {
@@ -114,6 +115,11 @@ final class DestinationFilling {
     early = filled;
   }
 
+  /** No more pages come, before the guest is known to be here: {@link #filling} knows. */
+  void brokenEarly(Uffd.Broken broken) {
+    brokenEarly = broken;
+  }
+
   /** A guest that is ready, with what was filled until now. */
   ArrivedGuest arriving(ArrivedGuest guest) {
     Uffd.Filled filled = early;
@@ -158,7 +164,9 @@ final class DestinationFilling {
   }
 
   Behavior<Command> filling(ArrivedGuest guest, boolean paused) {
-    return filling(guest, paused, null);
+    Uffd.Broken broken = brokenEarly;
+    brokenEarly = null;
+    return broken == null ? filling(guest, paused, null) : onBroken(broken, guest, paused);
   }
 
   /**
@@ -192,10 +200,14 @@ final class DestinationFilling {
       ArrivedGuest whole = filled(guest, filled);
       return ending.onceAnswered(MigrationPhase.POSTCOPY, () -> ending.arrived(whole, paused));
     } else if (event instanceof Uffd.Broken broken) {
-      return session.recovers()
-          ? awaitSource(broken.cause(), guest, paused)
-          : ending.incomplete(broken.cause());
+      return onBroken(broken, guest, paused);
     }
     return Behaviors.same();
+  }
+
+  private Behavior<Command> onBroken(Uffd.Broken broken, ArrivedGuest guest, boolean paused) {
+    return session.recovers()
+        ? awaitSource(broken.cause(), guest, paused)
+        : session.ending().incomplete(broken.cause());
   }
 }

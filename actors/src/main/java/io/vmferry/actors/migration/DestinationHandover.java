@@ -99,15 +99,18 @@ final class DestinationHandover {
         MigrationPhase.SWITCHOVER,
         on ->
             own.apply(on)
-                .onMessage(
-                    FromUffd.class,
-                    m ->
-                        m.event() instanceof Uffd.Filled whole
-                            ? filled.apply(whole)
-                            : Behaviors.same())
+                .onMessage(FromUffd.class, m -> onUffd(m.event(), filled))
                 .onMessage(FromSource.class, m -> Behaviors.same())
                 .onMessage(ReceptionFailed.class, m -> onLostWhileResuming(m.cause()))
                 .onMessage(Cancel.class, m -> Behaviors.same()));
+  }
+
+  private Behavior<Command> onUffd(
+      Uffd.Event event, Function<Uffd.Filled, Behavior<Command>> filled) {
+    if (event instanceof Uffd.Broken broken) {
+      session.filling().brokenEarly(broken);
+    }
+    return event instanceof Uffd.Filled whole ? filled.apply(whole) : Behaviors.same();
   }
 
   /** A source that cannot ask again may run the guest once it hears nothing. */

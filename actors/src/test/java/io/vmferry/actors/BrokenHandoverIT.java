@@ -1,0 +1,240 @@
+package io.vmferry.actors;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertInstanceOf;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+
+import io.vmferry.actors.guest.MemoryFill;
+import io.vmferry.actors.machine.Machine;
+import io.vmferry.actors.machine.MachineState;
+import io.vmferry.actors.migration.ArrivalGate;
+import io.vmferry.actors.migration.GuestLocation;
+import io.vmferry.actors.migration.MemoryMode;
+import io.vmferry.actors.migration.MigrationDestination;
+import io.vmferry.actors.migration.MigrationEvent;
+import io.vmferry.actors.migration.ReceiveOptions;
+import io.vmferry.actors.migration.SendOptions;
+import io.vmferry.actors.ownership.OwnershipLedger;
+import io.vmferry.actors.snapshot.SnapshotProgress;
+import io.vmferry.actors.snapshot.SnapshotReceiver;
+import io.vmferry.actors.snapshot.SnapshotSender;
+import io.vmferry.actors.vm.FailureCode;
+import io.vmferry.actors.vm.GuestIdentity;
+import io.vmferry.actors.vm.GuestSource;
+import io.vmferry.actors.vm.Vm;
+import io.vmferry.actors.vm.VmSpec;
+import io.vmferry.kvm.KvmSystem;
+import io.vmferry.kvm.memory.PageSize;
+import io.vmferry.kvm.testing.RequiresKvm;
+import io.vmferry.kvm.testing.RequiresUffd;
+import io.vmferry.streams.snapshot.DirectoryReader;
+import io.vmferry.streams.snapshot.DirectoryWriter;
+import io.vmferry.streams.snapshot.MemorySource;
+import io.vmferry.streams.snapshot.SnapshotReader;
+import io.vmferry.streams.transport.Listener;
+import io.vmferry.streams.transport.MigrationUrl;
+import java.io.IOException;
+import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.Method;
+import java.lang.reflect.Proxy;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import org.apache.pekko.actor.testkit.typed.javadsl.ActorTestKit;
+import org.apache.pekko.actor.testkit.typed.javadsl.TestProbe;
+import org.apache.pekko.actor.typed.ActorRef;
+import org.apache.pekko.actor.typed.Behavior;
+import org.apache.pekko.actor.typed.javadsl.Behaviors;
+import org.apache.pekko.stream.Materializer;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/**
+ * Pages that cease to come while the guest is told to run: after Complete came, before its answer.
+ */
+@RequiresKvm
+@RequiresUffd
+@Timeout(120)
+class BrokenHandoverIT {
+  private static final ActorTestKit KIT = ActorTestKit.create();
+  private static final KvmAccess KVM = new KvmAccess();
+  private static final String GUEST = "kept";
+
+  @TempDir private Path directory;
+
+  private final TestHost source = new TestHost(KIT);
+  private final TestHost destination = new TestHost(KIT);
+  // Completes when the guest is told to run, which then waits until it is let.
+  private final CompletableFuture<Void> toldToRun = new CompletableFuture<>();
+
+  @AfterAll
+  static void stop() {
+    KIT.shutdownTestKit();
+    KVM.close();
+  }
+
+  @Test
+  void aGuestWhoseMemoryEndsMeanwhileIsIncompleteAndCanBeDeleted() throws Exception {
+    Path kept = snapshot();
+    TestProbe<MigrationEvent> arrival = KIT.createTestProbe(MigrationEvent.class);
+    CompletableFuture<String> url = new CompletableFuture<>();
+    ReceiveOptions options =
+        new ReceiveOptions(
+            "unix:" + directory.resolve("in"), MemoryMode.POSTCOPY, false, true, null, false, null);
+    KIT.spawn(
+        MigrationDestination.create("m-1", options, new HoldingGate(), arrival.ref(), to(url)));
+
+    try (DirectoryReader reader = DirectoryReader.open(kept);
+        SnapshotSender daemon =
+            new SnapshotSender(
+                unreadable(reader),
+                MigrationUrl.parse(url.get(20, TimeUnit.SECONDS)),
+                true,
+                SnapshotProgress.NONE)) {
+      assertThrows(IOException.class, () -> daemon.restoreOnDemand(false));
+    }
+
+    MigrationEvent.Failed failed =
+        assertInstanceOf(MigrationEvent.Failed.class, TestHost.ending(arrival));
+    assertEquals(GuestLocation.DESTINATION, failed.failure().guestLocation(), failed::toString);
+    destination.delete(GUEST);
+  }
+
+  private Path snapshot() throws Exception {
+    source.create(
+        new VmSpec(GUEST, 1, 8 << 20, PageSize.KIB_4, new GuestSource.Idle(MemoryFill.RANDOM)));
+    source.change(GUEST, VmHost.Change.BOOT);
+    Path kept = directory.resolve("snapshot");
+    Path socket = directory.resolve("out");
+    try (SnapshotReceiver receiver =
+        new SnapshotReceiver(DirectoryWriter.begin(kept), SnapshotProgress.NONE)) {
+      CompletableFuture<Void> taken =
+          receiver
+              .receive(
+                  Listener.bind(new MigrationUrl.Unix(socket)),
+                  Materializer.matFromSystem(KIT.system()))
+              .toCompletableFuture();
+      TestProbe<MigrationEvent> departure = KIT.createTestProbe(MigrationEvent.class);
+      source.send(GUEST, SendOptions.to("unix:" + socket, MemoryMode.LOCAL).build(), departure);
+      taken.get(60, TimeUnit.SECONDS);
+      assertInstanceOf(MigrationEvent.Finished.class, TestHost.ending(departure));
+    }
+    return kept;
+  }
+
+  /** A snapshot whose memory cannot be read, which shows once the guest is told to run. */
+  private SnapshotReader unreadable(SnapshotReader snapshot) {
+    return proxy(
+        SnapshotReader.class,
+        snapshot,
+        (method, result) ->
+            method.getName().equals("memory")
+                ? proxy(MemorySource.class, (MemorySource) result, this::failRead)
+                : result);
+  }
+
+  private @Nullable Object failRead(Method method, @Nullable Object result) throws IOException {
+    if (method.getName().equals("readAt")) {
+      toldToRun.join();
+      throw new IOException("the disk is gone");
+    }
+    return result;
+  }
+
+  /** Changes what a method gives. */
+  private interface Change {
+    @Nullable Object of(Method method, @Nullable Object result) throws IOException;
+  }
+
+  private static <T> T proxy(Class<T> type, T target, Change change) {
+    return type.cast(
+        Proxy.newProxyInstance(
+            type.getClassLoader(),
+            new Class<?>[] {type},
+            (self, method, arguments) -> {
+              try {
+                return change.of(method, method.invoke(target, arguments));
+              } catch (InvocationTargetException e) {
+                throw e.getCause();
+              }
+            }));
+  }
+
+  private static MigrationDestination.Bound to(CompletableFuture<String> url) {
+    return new MigrationDestination.Bound() {
+      @Override
+      public void listening(String migrationId, String bound) {
+        url.complete(bound);
+      }
+
+      @Override
+      public void failed(FailureCode code, String reason) {
+        url.completeExceptionally(new AssertionError(reason));
+      }
+    };
+  }
+
+  /** Lets a guest run a while after it was told to. */
+  private final class HoldingGate implements ArrivalGate {
+    private static final Duration HELD = Duration.ofSeconds(2);
+    private final ArrivalGate host = destination.gate(KVM);
+
+    @Override
+    public void reserve(
+        String vmName,
+        @Nullable GuestIdentity identity,
+        String migrationId,
+        ActorRef<Boolean> replyTo) {
+      host.reserve(vmName, identity, migrationId, replyTo);
+    }
+
+    @Override
+    public OwnershipLedger ledger() {
+      return host.ledger();
+    }
+
+    @Override
+    public KvmSystem hypervisor() throws IOException {
+      return host.hypervisor();
+    }
+
+    @Override
+    public void admit(
+        VmSpec spec,
+        Machine machine,
+        String migrationId,
+        MachineState state,
+        ActorRef<Vm.SessionReply> session) {
+      ActorRef<Vm.SessionReply> between =
+          KIT.spawn(
+              Behaviors.receiveMessage(
+                  reply -> {
+                    session.tell(
+                        reply instanceof Vm.Arriving arriving
+                            ? new Vm.Arriving(KIT.spawn(holding(arriving.vm())))
+                            : reply);
+                    return Behaviors.same();
+                  }));
+      host.admit(spec, machine, migrationId, state, between);
+    }
+
+    private Behavior<Vm.Command> holding(ActorRef<Vm.Command> vm) {
+      return Behaviors.setup(
+          context ->
+              Behaviors.receiveMessage(
+                  command -> {
+                    if (command instanceof Vm.RunArrived) {
+                      toldToRun.complete(null);
+                      context.scheduleOnce(HELD, vm, command);
+                    } else {
+                      vm.tell(command);
+                    }
+                    return Behaviors.same();
+                  }));
+    }
+  }
+}
