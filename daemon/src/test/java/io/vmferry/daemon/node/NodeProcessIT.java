@@ -1,7 +1,6 @@
 package io.vmferry.daemon.node;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -301,8 +300,19 @@ class NodeProcessIT {
         assertEquals("", alone.err());
         assertTrue(receive.await() != 0);
       }
-      assertNotNull(data.toFile().list());
-      assertEquals(List.of("lock"), List.of(data.toFile().list()));
+      // What it must know again: which guests ended with it.
+      assertEquals(List.of("lock", "ownership/guests/g.json"), files(data));
+      String record = Files.readString(data.resolve("ownership/guests/g.json"));
+      assertTrue(record.contains("\"place\":\"STOPPED\""), record);
+    }
+  }
+
+  private static List<String> files(Path data) throws IOException {
+    try (Stream<Path> all = Files.walk(data)) {
+      return all.filter(path -> !Files.isDirectory(path))
+          .map(path -> data.relativize(path).toString())
+          .sorted()
+          .toList();
     }
   }
 }
