@@ -36,6 +36,7 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
+import java.util.function.BiFunction;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import org.apache.pekko.actor.typed.ActorRef;
@@ -324,7 +325,7 @@ public final class VmHost {
       return reject(built.replyTo(), Failures.code(cause), Failures.sentence(cause));
     }
     ActorRef<Vm.Command> vm = adopt(spec.name(), Vm.create(spec, machine));
-    return ask(vm, Vm.Describe::new, built.replyTo());
+    return describe(vm, built.replyTo());
   }
 
   private Behavior<Command> changeVm(ChangeVm request) {
@@ -332,47 +333,29 @@ public final class VmHost {
       case BOOT -> askVm(request.name(), Vm.Boot::new, request.replyTo());
       case PAUSE -> askVm(request.name(), Vm.Pause::new, request.replyTo());
       case RESUME -> askVm(request.name(), Vm.Resume::new, request.replyTo());
-      case TAKE_OVER -> takeOver(request);
-      case RECOVER -> recover(request);
+      case TAKE_OVER ->
+          askVm(
+              request.name(),
+              Vm.TakeOver::new,
+              SILENT,
+              request.replyTo(),
+              (vm, reply) -> new TakenOver(request.name(), reply, request.replyTo()));
+      case RECOVER ->
+          askVm(
+              request.name(),
+              Vm.Recover::new,
+              STILL_TRYING,
+              request.replyTo(),
+              (vm, reply) -> new Recovered(vm, reply, request.replyTo()));
       case DELETE -> end(request.name(), Vm.Delete::new, request.replyTo());
     };
   }
 
-  private Behavior<Command> recover(ChangeVm request) {
-    ActorRef<Vm.Command> vm = vms.get(request.name());
-    if (vm == null) {
-      return reject(request.replyTo(), FailureCode.NO_SUCH_VM, absent(request.name()));
-    }
-    context.ask(
-        Vm.Reply.class,
-        vm,
-        ASK_TIMEOUT,
-        Vm.Recover::new,
-        (reply, failure) ->
-            new Recovered(vm, reply == null ? STILL_TRYING : reply, request.replyTo()));
-    return Behaviors.same();
-  }
-
   private Behavior<Command> onRecovered(Recovered m) {
     if (m.reply() instanceof Vm.Done) {
-      return ask(m.vm(), Vm.Describe::new, m.replyTo());
+      return describe(m.vm(), m.replyTo());
     }
     m.replyTo().tell(translated(m.reply()));
-    return Behaviors.same();
-  }
-
-  private Behavior<Command> takeOver(ChangeVm request) {
-    ActorRef<Vm.Command> vm = vms.get(request.name());
-    if (vm == null) {
-      return reject(request.replyTo(), FailureCode.NO_SUCH_VM, absent(request.name()));
-    }
-    context.ask(
-        Vm.Reply.class,
-        vm,
-        ASK_TIMEOUT,
-        Vm.TakeOver::new,
-        (reply, failure) ->
-            new TakenOver(request.name(), reply == null ? SILENT : reply, request.replyTo()));
     return Behaviors.same();
   }
 
@@ -391,17 +374,7 @@ public final class VmHost {
 
   private Behavior<Command> end(
       String name, Function<ActorRef<Vm.Reply>, Vm.Command> how, ActorRef<Reply> replyTo) {
-    ActorRef<Vm.Command> vm = vms.get(name);
-    if (vm == null) {
-      return reject(replyTo, FailureCode.NO_SUCH_VM, absent(name));
-    }
-    context.ask(
-        Vm.Reply.class,
-        vm,
-        ASK_TIMEOUT,
-        how::apply,
-        (reply, failure) -> new Deleted(name, vm, reply == null ? SILENT : reply, replyTo));
-    return Behaviors.same();
+    return askVm(name, how, SILENT, replyTo, (vm, reply) -> new Deleted(name, vm, reply, replyTo));
   }
 
   /** The name is free before the caller hears so; that the actor has ended comes later. */
@@ -602,22 +575,43 @@ public final class VmHost {
 
   private Behavior<Command> askVm(
       String name, Function<ActorRef<Vm.Reply>, Vm.Command> question, ActorRef<Reply> replyTo) {
+    return askVm(name, question, SILENT, replyTo, (vm, reply) -> new Answered(reply, replyTo));
+  }
+
+  /**
+   * Asks a virtual machine by its name.
+   *
+   * @param silent what is taken for its reply where none comes
+   * @param heard what this actor is told then
+   */
+  private Behavior<Command> askVm(
+      String name,
+      Function<ActorRef<Vm.Reply>, Vm.Command> question,
+      Vm.Reply silent,
+      ActorRef<Reply> replyTo,
+      BiFunction<ActorRef<Vm.Command>, Vm.Reply, Command> heard) {
     ActorRef<Vm.Command> vm = vms.get(name);
-    return vm == null
-        ? reject(replyTo, FailureCode.NO_SUCH_VM, absent(name))
-        : ask(vm, question, replyTo);
+    if (vm == null) {
+      return reject(replyTo, FailureCode.NO_SUCH_VM, absent(name));
+    }
+    return ask(vm, question, silent, reply -> heard.apply(vm, reply));
+  }
+
+  private Behavior<Command> describe(ActorRef<Vm.Command> vm, ActorRef<Reply> replyTo) {
+    return ask(vm, Vm.Describe::new, SILENT, reply -> new Answered(reply, replyTo));
   }
 
   private Behavior<Command> ask(
       ActorRef<Vm.Command> vm,
       Function<ActorRef<Vm.Reply>, Vm.Command> question,
-      ActorRef<Reply> replyTo) {
+      Vm.Reply silent,
+      Function<Vm.Reply, Command> heard) {
     context.ask(
         Vm.Reply.class,
         vm,
         ASK_TIMEOUT,
         question::apply,
-        (reply, failure) -> new Answered(reply == null ? SILENT : reply, replyTo));
+        (reply, failure) -> heard.apply(reply == null ? silent : reply));
     return Behaviors.same();
   }
 

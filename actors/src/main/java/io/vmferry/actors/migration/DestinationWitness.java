@@ -17,7 +17,6 @@ import java.time.Duration;
 import java.util.Base64;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
-import org.apache.pekko.actor.typed.ActorRef;
 import org.apache.pekko.actor.typed.Behavior;
 import org.apache.pekko.actor.typed.DispatcherSelector;
 import org.apache.pekko.actor.typed.PostStop;
@@ -80,14 +79,10 @@ public final class DestinationWitness {
   }
 
   private Behavior<Command> bind() {
-    ActorRef<Command> self = context.getSelf();
-    CompletableFuture<Void> unused =
-        CompletableFuture.supplyAsync(() -> Steps.call(this::listen), blocking)
-            .handle(
-                (listening, failure) -> {
-                  self.tell(failure == null ? new Listening(listening) : new ListenFailed(failure));
-                  return null;
-                });
+    context.pipeToSelf(
+        CompletableFuture.supplyAsync(() -> Steps.call(this::listen), blocking),
+        (listening, failure) ->
+            failure == null ? new Listening(listening) : new ListenFailed(failure));
     return binding();
   }
 

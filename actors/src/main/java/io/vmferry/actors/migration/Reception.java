@@ -2,10 +2,7 @@ package io.vmferry.actors.migration;
 
 import io.vmferry.kvm.memory.GuestMemory;
 import io.vmferry.streams.transfer.Heartbeat;
-import io.vmferry.streams.transfer.Inbound;
-import io.vmferry.streams.transfer.InboundCommands;
 import io.vmferry.streams.transfer.MemoryReceiver;
-import io.vmferry.streams.transfer.PrecopySender;
 import io.vmferry.streams.transfer.ResumeServing;
 import io.vmferry.streams.transport.Connection;
 import io.vmferry.streams.transport.Listener;
@@ -31,9 +28,7 @@ import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.LongConsumer;
 import org.apache.pekko.actor.typed.ActorSystem;
-import org.apache.pekko.stream.ActorAttributes;
 import org.apache.pekko.stream.Materializer;
-import org.apache.pekko.stream.javadsl.Sink;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -226,12 +221,7 @@ public final class Reception implements AutoCloseable {
 
   private void serveMain(Connection connection) {
     events.sourceConnected();
-    InboundCommands.source(connection)
-        .runWith(
-            Sink.<Inbound>foreach(this::onInbound)
-                .withAttributes(ActorAttributes.dispatcher(PrecopySender.BLOCKING_DISPATCHER)),
-            materializer)
-        .whenComplete((done, failure) -> onEnd(failure));
+    MainConnection.serve(connection, events, this::fail, materializer);
   }
 
   private boolean isOfMain(Connection connection) {
@@ -241,24 +231,6 @@ public final class Reception implements AutoCloseable {
   /** What the source proved itself with, once it is connected; null without TLS. */
   @Nullable X509Certificate sourceCertificate() {
     return Objects.requireNonNull(main.get()).certificate();
-  }
-
-  private void onInbound(Inbound event) {
-    if (event instanceof Inbound.Closed end) {
-      fail(end.cause());
-    } else if (event instanceof Inbound.Settled) {
-      events.settled();
-    } else if (!(event instanceof Inbound.Memory)) {
-      events.inbound(event);
-    }
-  }
-
-  private void onEnd(@Nullable Throwable failure) {
-    if (failure == null) {
-      events.ended();
-    } else {
-      fail(failure);
-    }
   }
 
   private void serveRole(Connection connection) {

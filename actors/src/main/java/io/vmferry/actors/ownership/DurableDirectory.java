@@ -1,5 +1,6 @@
 package io.vmferry.actors.ownership;
 
+import io.vmferry.streams.snapshot.DirectorySync;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
@@ -37,7 +38,7 @@ final class DurableDirectory {
     Files.createDirectories(path, OWNER_ONLY_DIRECTORY);
     Path parent = path.toAbsolutePath().normalize().getParent();
     if (parent != null) {
-      sync(parent);
+      DirectorySync.sync(parent);
     }
     DurableDirectory directory = new DurableDirectory(path);
     try (DirectoryStream<Path> staged = Files.newDirectoryStream(path, "*" + STAGED)) {
@@ -82,14 +83,14 @@ final class DurableDirectory {
   /** Makes what was staged the file's contents: a rename, and one sync. */
   void commit(String name) throws IOException {
     Files.move(staged(name), file(name), StandardCopyOption.ATOMIC_MOVE);
-    sync(path);
+    DirectorySync.sync(path);
   }
 
   /** Removes one and what is staged for it, if they are there. */
   void remove(String name) throws IOException {
     Files.deleteIfExists(staged(name));
     if (Files.deleteIfExists(file(name))) {
-      sync(path);
+      DirectorySync.sync(path);
     }
   }
 
@@ -99,11 +100,5 @@ final class DurableDirectory {
 
   private Path staged(String name) {
     return path.resolve(name + SUFFIX + STAGED);
-  }
-
-  private static void sync(Path directory) throws IOException {
-    try (FileChannel channel = FileChannel.open(directory, StandardOpenOption.READ)) {
-      channel.force(true);
-    }
   }
 }

@@ -110,29 +110,14 @@ public final class RemoteSnapshotSender implements AutoCloseable {
               new SnapshotPages(snapshot, addresses),
               progress::done);
       // Before State: the destination may ask for pages to restore it.
-      Future<FaultServing> served =
-          Workers.start(
-              "serve-faults",
-              () -> {
-                serving.run();
-                return serving;
-              });
+      Future<Boolean> served = Workers.start("serve-faults", serving::run);
       try {
         handOver();
-        FaultServing unused = Workers.result(served, "the restore");
+        Boolean unused = Workers.result(served, "the restore");
       } finally {
         faults.close();
-        awaitEnd(served);
+        Workers.awaitEnd(served); // it reads the memory
       }
-    }
-  }
-
-  /** Nothing reads the memory any more. */
-  private static void awaitEnd(Future<?> serving) {
-    try {
-      Object unused = Workers.result(serving, "the restore");
-    } catch (IOException e) {
-      // Thrown already, or what came of the other failure.
     }
   }
 

@@ -1,5 +1,6 @@
 package io.vmferry.actors.snapshot;
 
+import io.vmferry.actors.migration.MainConnection;
 import io.vmferry.actors.migration.Reception;
 import io.vmferry.actors.migration.ReceptionEvents;
 import io.vmferry.kvm.Gpa;
@@ -15,8 +16,6 @@ import io.vmferry.streams.snapshot.SlotMemory;
 import io.vmferry.streams.snapshot.SnapshotException;
 import io.vmferry.streams.snapshot.SnapshotWriter;
 import io.vmferry.streams.transfer.Inbound;
-import io.vmferry.streams.transfer.InboundCommands;
-import io.vmferry.streams.transfer.PrecopySender;
 import io.vmferry.streams.transport.Connection;
 import io.vmferry.streams.transport.Listener;
 import io.vmferry.streams.wire.Extensions;
@@ -29,9 +28,7 @@ import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.atomic.AtomicLong;
-import org.apache.pekko.stream.ActorAttributes;
 import org.apache.pekko.stream.Materializer;
-import org.apache.pekko.stream.javadsl.Sink;
 import org.apache.pekko.util.ByteString;
 import org.jspecify.annotations.Nullable;
 
@@ -93,26 +90,7 @@ public final class SnapshotReceiver implements AutoCloseable {
   public CompletionStage<Void> receive(Connection main, Materializer materializer) {
     passesDescriptors = true;
     Events events = new Events();
-    InboundCommands.source(main)
-        .runWith(
-            Sink.<Inbound>foreach(
-                    event -> {
-                      if (event instanceof Inbound.Closed closed) {
-                        events.failed(closed.cause());
-                      } else {
-                        events.inbound(event);
-                      }
-                    })
-                .withAttributes(ActorAttributes.dispatcher(PrecopySender.BLOCKING_DISPATCHER)),
-            materializer)
-        .whenComplete(
-            (done, broken) -> {
-              if (broken == null) {
-                events.ended();
-              } else {
-                events.failed(broken);
-              }
-            });
+    MainConnection.serve(main, events, events::failed, materializer);
     return taken.minimalCompletionStage();
   }
 

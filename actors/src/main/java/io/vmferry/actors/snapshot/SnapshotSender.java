@@ -93,7 +93,7 @@ public final class SnapshotSender implements AutoCloseable {
         // Before the destination knows anything: what is there when its guest starts is not waited
         // for.
         List<PageRun> first = record == null ? List.of() : record.earlier();
-        work.add(start("fill-memory", () -> files.fill(first)));
+        work.add(Workers.start("fill-memory", () -> files.fill(first)));
         describe(files);
         serveWhileHandingOver(files, record, work);
       } catch (IOException e) {
@@ -101,7 +101,7 @@ public final class SnapshotSender implements AutoCloseable {
       } finally {
         files.stop();
         // They write to memory that is about to be unmapped.
-        joinQuietly(work);
+        work.forEach(Workers::awaitEnd);
         if (record != null) {
           record.keep();
         }
@@ -120,7 +120,7 @@ public final class SnapshotSender implements AutoCloseable {
     Connection faults = channel.faultConnections(1).get(0);
     try {
       // Before State: the destination may ask for pages to restore it.
-      Future<Boolean> serving = start("serve-faults", () -> serve(faults, files, record));
+      Future<Boolean> serving = Workers.start("serve-faults", () -> serve(faults, files, record));
       work.add(serving);
       handOver();
       Boolean unused = Workers.result(serving, "the restore");
@@ -183,30 +183,6 @@ public final class SnapshotSender implements AutoCloseable {
       return config.pageSize();
     } catch (ProtocolException e) {
       return PageSize.KIB_4;
-    }
-  }
-
-  /** What a thread does until it ends. */
-  private interface Work {
-    void run() throws IOException;
-  }
-
-  private static Future<Boolean> start(String name, Work work) {
-    return Workers.start(
-        name,
-        () -> {
-          work.run();
-          return true;
-        });
-  }
-
-  private static void joinQuietly(List<Future<Boolean>> tasks) {
-    for (Future<Boolean> task : tasks) {
-      try {
-        Boolean unused = Workers.result(task, "the restore");
-      } catch (IOException e) {
-        // The first failure is thrown already, or the work was only cut short.
-      }
     }
   }
 

@@ -7,10 +7,8 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.List;
 import java.util.function.Consumer;
-import java.util.stream.Stream;
 
 /** Runs the macro benchmarks: nodes, peers, scenarios, in this order. */
 public final class Bench {
@@ -32,7 +30,7 @@ public final class Bench {
     requireMemory(plan);
     try (Cleanup cleanup = new Cleanup()) {
       Path directory = Files.createTempDirectory("vmferry-bench-");
-      cleanup.add(() -> remove(directory));
+      cleanup.add(() -> Cleanup.remove(directory));
       BenchResult result = run(plan, steps, directory, cleanup);
       Path results = plan.results();
       if (results != null) {
@@ -122,14 +120,6 @@ public final class Bench {
               + " of memory, and this host has "
               + Sizes.format(available)
               + " available: stop something, or give --memory less");
-    }
-  }
-
-  private static void remove(Path directory) {
-    try (Stream<Path> all = Files.walk(directory)) {
-      all.sorted(Comparator.reverseOrder()).forEach(path -> path.toFile().delete());
-    } catch (IOException e) {
-      throw new BenchFailure(directory + " could not be removed", e);
     }
   }
 }

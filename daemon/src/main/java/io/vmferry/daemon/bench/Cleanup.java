@@ -1,7 +1,12 @@
 package io.vmferry.daemon.bench;
 
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayDeque;
+import java.util.Comparator;
 import java.util.Deque;
+import java.util.stream.Stream;
 
 /**
  * What must not be left behind: processes, namespaces, files. Undone in reverse order when closed,
@@ -33,6 +38,20 @@ final class Cleanup implements AutoCloseable {
       throw new BenchFailure("Interrupted");
     }
     steps.push(step);
+  }
+
+  /** Removes a file or a directory if it is there. */
+  static void remove(Path path) {
+    if (!Files.exists(path)) {
+      return;
+    }
+    try (Stream<Path> all = Files.walk(path)) {
+      for (Path each : all.sorted(Comparator.reverseOrder()).toList()) {
+        Files.delete(each);
+      }
+    } catch (IOException e) {
+      throw new BenchFailure(path + " could not be removed", e);
+    }
   }
 
   @Override

@@ -26,7 +26,7 @@ public final class OffloadBench {
     try (Cleanup cleanup = new Cleanup()) {
       Path directory =
           Files.createTempDirectory(Files.createDirectories(plan.directory()), "bench-");
-      cleanup.add(() -> OffloadStage.remove(directory));
+      cleanup.add(() -> Cleanup.remove(directory));
       OffloadStage stage = new OffloadStage(plan, new OffloadDaemon(cleanup), directory, steps);
       List<String> skipped = new ArrayList<>();
       BenchResult result =

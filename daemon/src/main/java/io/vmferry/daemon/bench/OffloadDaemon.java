@@ -7,6 +7,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.TimeUnit;
 
 /**
  * The offload commands in processes of their own: by bin/vmferry where this was started so, and
@@ -17,7 +18,7 @@ final class OffloadDaemon {
   private static final List<String> JVM_OPTIONS =
       List.of("-Xmx512m", "-XX:+UseSerialGC", "-Xshare:auto");
   private static final long LIMIT_S = 900;
-  private static final long POLL_NANOS = 500_000;
+  private static final long POLL_MS = 1;
 
   private final Cleanup cleanup;
 
@@ -104,7 +105,7 @@ final class OffloadDaemon {
         if (!daemon.isAlive()) {
           throw new BenchFailure("offload snapshot said: " + daemon.line(LIMIT_S));
         }
-        Thread.sleep(0, (int) POLL_NANOS);
+        TimeUnit.MILLISECONDS.sleep(POLL_MS);
       }
       return (System.nanoTime() - start) / 1e6;
     }

@@ -1,13 +1,10 @@
 package io.vmferry.daemon.bench;
 
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Comparator;
 import java.util.List;
 import java.util.function.Consumer;
-import java.util.stream.Stream;
 
 /**
  * What the scenarios of the offload daemon work with.
@@ -56,19 +53,5 @@ record OffloadStage(
   /** What is on the disk must be read from there the next time. */
   static void dropPageCache() throws IOException {
     Files.writeString(DROP_CACHES, PAGE_CACHE);
-  }
-
-  /** Removes a file or a directory if it is there. */
-  static void remove(Path path) {
-    if (!Files.exists(path)) {
-      return;
-    }
-    try (Stream<Path> all = Files.walk(path)) {
-      for (Path each : all.sorted(Comparator.reverseOrder()).toList()) {
-        Files.delete(each);
-      }
-    } catch (IOException e) {
-      throw new UncheckedIOException(path + " could not be removed", e);
-    }
   }
 }

@@ -34,8 +34,8 @@ final class OnDemandScenario {
             List.of(
                 () -> started(Contender.VMFERRY, LARGE_BYTES, large),
                 () -> started(SMALL, SMALL_BYTES, small)));
-    OffloadStage.remove(large);
-    OffloadStage.remove(small);
+    Cleanup.remove(large);
+    Cleanup.remove(small);
     return new ScenarioResult(
         "ondemand-start",
         title,
@@ -98,8 +98,8 @@ final class OnDemandScenario {
                 () -> cold(without(Contender.VMFERRY), guest, without(directory)),
                 () -> cold(STORE, guest, store),
                 () -> cold(without(STORE), guest, without(store))));
-    OffloadStage.remove(stage.path("ws"));
-    OffloadStage.remove(stage.path("ws-store"));
+    Cleanup.remove(stage.path("ws"));
+    Cleanup.remove(stage.path("ws-store"));
     return new ScenarioResult(
         "ondemand-working-set",
         title,

@@ -49,7 +49,7 @@ final class StoreScenario {
   private RunFigures keep(String contender, String made, List<String> target)
       throws IOException, InterruptedException {
     OffloadDaemon.Snapshot snapshot = stage.daemon().snapshot(guest, stage.socket(), target);
-    OffloadStage.remove(stage.path(made));
+    Cleanup.remove(stage.path(made));
     return RunFigures.stored(
         contender, guest.memoryBytes(), snapshot.millis(), snapshot.storedBytes());
   }
@@ -57,7 +57,7 @@ final class StoreScenario {
   private RunFigures copyToDisk() throws IOException, InterruptedException {
     Path copy = stage.path("copy");
     double millis = CopyPeer.copy(guest.file(), copy, true);
-    OffloadStage.remove(copy);
+    Cleanup.remove(copy);
     return RunFigures.stored(CopyPeer.NAME, guest.memoryBytes(), millis, null);
   }
 
@@ -72,7 +72,7 @@ final class StoreScenario {
             List.of(
                 () -> load(Contender.VMFERRY, List.of("--input-dir", kept.toString())),
                 () -> copyToMemory(kept.resolve("memory-0"))));
-    OffloadStage.remove(kept);
+    Cleanup.remove(kept);
     return new ScenarioResult(
         "restore-dir",
         title,
@@ -94,7 +94,7 @@ final class StoreScenario {
       double millis = CopyPeer.copy(file, copy, false);
       return RunFigures.stored(CopyPeer.NAME, guest.memoryBytes(), millis, null);
     } finally {
-      OffloadStage.remove(copy);
+      Cleanup.remove(copy);
     }
   }
 
@@ -110,7 +110,7 @@ final class StoreScenario {
                 () -> keep(STORE, "store", inStore("store", "a")),
                 () -> keep(ENCRYPTED, "store", encrypted("store", "a", key)),
                 this::keepAgain));
-    OffloadStage.remove(stage.path("full"));
+    Cleanup.remove(stage.path("full"));
     return new ScenarioResult(
         "snapshot-store",
         title,
@@ -149,8 +149,8 @@ final class StoreScenario {
             List.of(
                 () -> load(STORE, inStore("plain", "a")),
                 () -> load(ENCRYPTED, encrypted("secret", "a", key))));
-    OffloadStage.remove(stage.path("plain"));
-    OffloadStage.remove(stage.path("secret"));
+    Cleanup.remove(stage.path("plain"));
+    Cleanup.remove(stage.path("secret"));
     return new ScenarioResult(
         "restore-store", title, Figure.THROUGHPUT, runs, List.of(), List.of());
   }

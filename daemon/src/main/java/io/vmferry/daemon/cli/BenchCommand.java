@@ -11,7 +11,6 @@ import io.vmferry.daemon.bench.Mode;
 import io.vmferry.daemon.bench.Peer;
 import io.vmferry.daemon.client.NodeException;
 import io.vmferry.daemon.process.NodeChildFailure;
-import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.EnumSet;
 import java.util.List;
@@ -19,8 +18,8 @@ import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.function.Function;
 import java.util.stream.Collectors;
-import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
@@ -41,17 +40,7 @@ final class BenchCommand implements Callable<Integer> {
 
   @Spec private CommandSpec spec;
 
-  @Option(
-      names = "--memory",
-      paramLabel = "SIZE",
-      description = "Guest memory, 128M or more; the host needs three times as much. Default: 1G.")
-  private ByteSize memory = new ByteSize(1L << 30);
-
-  @Option(
-      names = "--runs",
-      paramLabel = "N",
-      description = "Runs of each contender, in turns. Default: 3.")
-  private int runs = 3;
+  @Mixin private BenchOptions common = new BenchOptions();
 
   @Option(
       names = "--mode",
@@ -100,12 +89,6 @@ final class BenchCommand implements Callable<Integer> {
       })
   private boolean noMemoryKeeper;
 
-  @Option(
-      names = "--results",
-      paramLabel = "DIR",
-      description = "Write results.txt, results.json and a plot (SVG) of each scenario there.")
-  private @Nullable Path results;
-
   @SuppressWarnings("NullAway.Init") // picocli sets the spec before it parses
   BenchCommand(Console console) {
     this.console = console;
@@ -133,8 +116,8 @@ final class BenchCommand implements Callable<Integer> {
   BenchPlan plan() {
     try {
       return new BenchPlan(
-          memory.bytes(),
-          runs,
+          common.memoryBytes(),
+          common.runs(),
           modes.isEmpty()
               ? EnumSet.allOf(Mode.class)
               : words("--mode", modes, Mode.values(), Mode::word),
@@ -143,7 +126,7 @@ final class BenchCommand implements Callable<Integer> {
           LinkShape.parse(link),
           peers(),
           !noMemoryKeeper,
-          results);
+          common.results());
     } catch (IllegalArgumentException e) {
       throw new ParameterException(spec.commandLine(), String.valueOf(e.getMessage()), e);
     }

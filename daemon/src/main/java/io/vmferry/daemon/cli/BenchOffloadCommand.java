@@ -7,8 +7,8 @@ import io.vmferry.daemon.bench.OffloadBench;
 import io.vmferry.daemon.bench.OffloadPlan;
 import java.nio.file.Path;
 import java.util.concurrent.Callable;
-import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
@@ -28,17 +28,7 @@ final class BenchOffloadCommand implements Callable<Integer> {
 
   @Spec private CommandSpec spec;
 
-  @Option(
-      names = "--memory",
-      paramLabel = "SIZE",
-      description = "Guest memory, 128M or more; the host needs three times as much. Default: 1G.")
-  private ByteSize memory = new ByteSize(1L << 30);
-
-  @Option(
-      names = "--runs",
-      paramLabel = "N",
-      description = "Runs of each contender, in turns. Default: 3.")
-  private int runs = 3;
+  @Mixin private BenchOptions common = new BenchOptions();
 
   @Option(
       names = "--dir",
@@ -47,12 +37,6 @@ final class BenchOffloadCommand implements Callable<Integer> {
           "Where snapshots are put meanwhile: the disk that is measured. Default: the temporary"
               + " directory.")
   private Path directory = Path.of(System.getProperty("java.io.tmpdir"));
-
-  @Option(
-      names = "--results",
-      paramLabel = "DIR",
-      description = "Write results.txt, results.json and a plot (SVG) of each scenario there.")
-  private @Nullable Path results;
 
   @SuppressWarnings("NullAway.Init") // picocli sets the spec before it parses
   BenchOffloadCommand(Console console) {
@@ -72,7 +56,7 @@ final class BenchOffloadCommand implements Callable<Integer> {
 
   private OffloadPlan plan() {
     try {
-      return new OffloadPlan(memory.bytes(), runs, directory, results);
+      return new OffloadPlan(common.memoryBytes(), common.runs(), directory, common.results());
     } catch (IllegalArgumentException e) {
       throw new ParameterException(spec.commandLine(), String.valueOf(e.getMessage()), e);
     }

@@ -86,23 +86,28 @@ final class OffloadCopyCommand implements Callable<Integer> {
 
   private void copy(SnapshotReader reader, SnapshotPlace target) throws IOException {
     ChunkedWriter.Options options = chunked.options(load(toKey));
-    SnapshotPlace.Opened<SnapshotWriter> opened = target.write(access.access(), options);
-    OffloadProgress shown = progress.on(console);
-    try (SnapshotWriter writer = opened.snapshot()) {
-      InterruptHook interrupt = InterruptHook.register("clean-up", writer::close);
-      try {
-        shown.begins(reader.config().memoryBytes());
-        SnapshotCopy.run(reader, writer, shown::done);
-      } finally {
-        interrupt.close();
-        shown.finish();
-      }
+    try (Belongings belongings = new Belongings(console)) {
+      SnapshotWriter writer =
+          belongings
+              .open(
+                  () -> target.write(access.access(), options),
+                  opened -> () -> SnapshotPlace.close(opened))
+              .snapshot();
+      copy(reader, writer, progress.on(console));
       console.print(
           new Copied(from, to, writer.storedBytes()),
           List.of(
               "The copy is in " + target + ", " + Sizes.format(writer.storedBytes()) + " new."));
+    }
+  }
+
+  private static void copy(SnapshotReader reader, SnapshotWriter writer, OffloadProgress shown)
+      throws IOException {
+    try {
+      shown.begins(reader.config().memoryBytes());
+      SnapshotCopy.run(reader, writer, shown::done);
     } finally {
-      opened.closeStore();
+      shown.finish();
     }
   }
 }

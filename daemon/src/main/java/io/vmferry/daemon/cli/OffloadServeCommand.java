@@ -6,10 +6,7 @@ import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
 import io.vmferry.actors.snapshot.SnapshotProgress;
 import io.vmferry.daemon.offload.MetricsEndpoint;
 import io.vmferry.daemon.offload.OffloadSocket;
-import io.vmferry.daemon.offload.SnapshotPlace;
 import io.vmferry.daemon.offload.SnapshotServer;
-import io.vmferry.daemon.units.Durations;
-import io.vmferry.daemon.units.Sizes;
 import io.vmferry.streams.transport.MigrationUrl;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -69,19 +66,22 @@ final class OffloadServeCommand implements Callable<Integer> {
     PrometheusMeterRegistry registry = MetricsEndpoint.registry();
     try {
       target.check();
-      if (metrics == null) {
-        serve(registry);
-        return ExitCodes.OK;
-      }
-      MigrationUrl.Tcp address = (MigrationUrl.Tcp) MigrationUrl.parse("tcp:" + metrics);
-      try (MetricsEndpoint endpoint = MetricsEndpoint.start(address, registry)) {
-        console.note("Metrics are at " + endpoint.url());
+      try (MetricsEndpoint endpoint = metrics(registry)) {
+        if (endpoint != null) {
+          console.note("Metrics are at " + endpoint.url());
+        }
         serve(registry);
         return ExitCodes.OK;
       }
     } catch (IOException | IllegalArgumentException e) {
       throw CommandFailure.of(e);
     }
+  }
+
+  private @Nullable MetricsEndpoint metrics(PrometheusMeterRegistry registry) throws IOException {
+    return metrics == null
+        ? null
+        : MetricsEndpoint.start((MigrationUrl.Tcp) MigrationUrl.parse("tcp:" + metrics), registry);
   }
 
   private void serve(PrometheusMeterRegistry registry) throws IOException, InterruptedException {
@@ -127,15 +127,7 @@ final class OffloadServeCommand implements Callable<Integer> {
           List.of(
               taken.name()
                   + " is in "
-                  + taken.place()
-                  + ", "
-                  + Sizes.format(taken.storedBytes())
-                  + (taken.place() instanceof SnapshotPlace.Stored
-                      ? " new in the store"
-                      : " of memory")
-                  + ", after "
-                  + Durations.formatMillis((double) millis)
-                  + "."));
+                  + SnapshotTarget.figures(taken.place(), taken.storedBytes(), millis)));
     }
 
     @Override

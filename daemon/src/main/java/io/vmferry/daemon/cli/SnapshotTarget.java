@@ -98,49 +98,47 @@ final class SnapshotTarget {
   void keep(Console console, MigrationUrl url, OffloadProgressOption progress, Taking taking)
       throws IOException {
     SnapshotPlace place = place();
-    SnapshotPlace.Opened<SnapshotWriter> target =
-        place.write(access.access(), chunked.options(key.load()));
-    OffloadProgress shown = progress.on(console);
-    try (SnapshotWriter writer = target.snapshot();
-        OffloadSocket listening = OffloadSocket.open(url, access.tlsDir())) {
-      InterruptHook interrupt =
-          InterruptHook.register("clean-up", () -> giveUp(console, writer, listening));
-      try {
-        long start = System.nanoTime();
-        long stored = taking.take(listening, writer, shown);
-        long millis = TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - start);
-        shown.finish();
-        report(console, place, Taken.of(place, stored, millis));
-      } finally {
-        interrupt.close();
-      }
-    } finally {
-      shown.finish();
-      target.closeStore();
+    try (Belongings belongings = new Belongings(console)) {
+      // A snapshot that is in its place already stays there.
+      SnapshotWriter writer =
+          belongings
+              .open(
+                  () -> place.write(access.access(), chunked.options(key.load())),
+                  opened -> () -> SnapshotPlace.close(opened))
+              .snapshot();
+      OffloadSocket listening =
+          belongings.open(() -> OffloadSocket.open(url, access.tlsDir()), opened -> opened::close);
+      long start = System.nanoTime();
+      long stored = take(taking, listening, writer, progress.on(console));
+      long millis = TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - start);
+      report(console, place, Taken.of(place, stored, millis));
     }
   }
 
-  /** A snapshot that is in its place already stays there. */
-  private static void giveUp(Console console, SnapshotWriter writer, OffloadSocket listening) {
-    writer.close();
+  private static long take(
+      Taking taking, OffloadSocket listening, SnapshotWriter writer, OffloadProgress shown)
+      throws IOException {
     try {
-      listening.close();
-    } catch (IOException e) {
-      console.note("The socket could not be removed.");
+      return taking.take(listening, writer, shown);
+    } finally {
+      shown.finish();
     }
   }
 
   private static void report(Console console, SnapshotPlace place, Taken taken) {
     console.print(
         taken,
-        List.of(
-            "The snapshot is in "
-                + place
-                + ", "
-                + Sizes.format(taken.storedBytes())
-                + (place instanceof SnapshotPlace.Stored ? " new in the store" : " of memory")
-                + ", after "
-                + Durations.formatMillis((double) taken.totalMs())
-                + "."));
+        List.of("The snapshot is in " + figures(place, taken.storedBytes(), taken.totalMs())));
+  }
+
+  /** Where a snapshot is, what it takes there, and how long it took: the end of a sentence. */
+  static String figures(SnapshotPlace place, long storedBytes, long totalMs) {
+    return place
+        + ", "
+        + Sizes.format(storedBytes)
+        + (place instanceof SnapshotPlace.Stored ? " new in the store" : " of memory")
+        + ", after "
+        + Durations.formatMillis((double) totalMs)
+        + ".";
   }
 }

@@ -71,8 +71,7 @@ final class ArrivingSnapshot implements SnapshotWriter {
   @Override
   public synchronized void close() {
     if (!closed && opened != null) {
-      opened.snapshot().close();
-      opened.closeStore();
+      SnapshotPlace.close(opened);
     }
     closed = true;
   }

@@ -100,6 +100,12 @@ public sealed interface SnapshotPlace {
     }
   }
 
+  /** Closes a writer, and then the store that it writes to. */
+  static void close(Opened<SnapshotWriter> opened) {
+    opened.snapshot().close();
+    opened.closeStore();
+  }
+
   /**
    * Opens the snapshot there.
    *

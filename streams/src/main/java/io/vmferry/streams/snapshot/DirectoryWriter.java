@@ -6,12 +6,10 @@ import io.vmferry.kvm.memory.SparseFile;
 import io.vmferry.streams.config.GuestRamMapping;
 import java.io.IOException;
 import java.nio.ByteBuffer;
-import java.nio.channels.FileChannel;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
-import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.LongConsumer;
@@ -157,11 +155,11 @@ public final class DirectoryWriter implements SnapshotWriter {
       throw new SnapshotException("The snapshot was given up.");
     }
     try {
-      sync(partial);
+      DirectorySync.sync(partial);
       place();
       Path parent = target.getParent();
       if (parent != null) {
-        sync(parent);
+        DirectorySync.sync(parent);
       }
       ended = true;
       removeIfThere(partial); // after an exchange the old snapshot is there
@@ -176,12 +174,6 @@ public final class DirectoryWriter implements SnapshotWriter {
       Exchange.names(partial, target);
     } else {
       Files.move(partial, target, StandardCopyOption.ATOMIC_MOVE);
-    }
-  }
-
-  private static void sync(Path directory) throws IOException {
-    try (FileChannel channel = FileChannel.open(directory, StandardOpenOption.READ)) {
-      channel.force(true);
     }
   }
 

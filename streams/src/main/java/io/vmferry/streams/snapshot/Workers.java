@@ -20,14 +20,26 @@ public final class Workers {
   private Workers() {}
 
   /**
-   * Does something on a thread of its own, which keeps no process alive.
+   * Computes something on a thread of its own, which keeps no process alive.
    *
    * @param name of the thread
    */
-  public static <T> Future<T> start(String name, Callable<T> work) {
+  public static <T> Future<T> compute(String name, Callable<T> work) {
     FutureTask<T> task = new FutureTask<>(work);
     daemon(task, name).start();
     return task;
+  }
+
+  /** Does something in the same way. */
+  public static Future<Boolean> start(String name, Share work) {
+    return compute(name, whole(work));
+  }
+
+  private static Callable<Boolean> whole(Share work) {
+    return () -> {
+      work.run();
+      return true;
+    };
   }
 
   /**
@@ -51,13 +63,22 @@ public final class Workers {
     }
   }
 
+  /** Waits until it has ended, however: whoever calls this knows the failure that matters. */
+  public static void awaitEnd(Future<?> work) {
+    try {
+      Object unused = result(work, "a clean-up");
+    } catch (IOException e) {
+      // It was told to whoever waited for the result, or came of another failure.
+    }
+  }
+
   private static boolean isWrapper(Throwable cause) {
     return cause instanceof ExecutionException
         || cause instanceof CompletionException
         || cause instanceof UncheckedIOException;
   }
 
-  /** What each thread runs until nothing is left; it must make the others end when it throws. */
+  /** What a thread runs; one of several must make the others end when it throws. */
   @FunctionalInterface
   public interface Share {
     /** Works. */
@@ -76,11 +97,7 @@ public final class Workers {
    * @throws IOException the first failure of any
    */
   public static void run(int threads, String name, Share share) throws IOException {
-    Callable<Boolean> work =
-        () -> {
-          share.run();
-          return true;
-        };
+    Callable<Boolean> work = whole(share);
     ExecutorService pool = Executors.newFixedThreadPool(threads, run -> daemon(run, name));
     try {
       for (Future<Boolean> worker : pool.invokeAll(Collections.nCopies(threads, work))) {

@@ -10,8 +10,6 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.vmferry.kvm.memory.GuestMemory;
 import io.vmferry.kvm.memory.MemoryDigest;
 import io.vmferry.kvm.memory.PageSize;
-import io.vmferry.streams.config.GuestRamMapping;
-import io.vmferry.streams.config.VmMigrationConfig;
 import io.vmferry.streams.pages.PageRun;
 import io.vmferry.streams.snapshot.store.ChunkedReader;
 import io.vmferry.streams.snapshot.store.ChunkedWriter;
@@ -27,10 +25,8 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
-import java.util.Objects;
 import java.util.UUID;
 import java.util.stream.Stream;
-import org.apache.pekko.util.ByteString;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -273,73 +269,6 @@ class WorkingSetIT {
   private static long count(Path folder) throws IOException {
     try (Stream<Path> files = Files.list(folder)) {
       return files.count();
-    }
-  }
-
-  /** A snapshot that notes what is read of its memory, in order. */
-  private static final class Loads implements SnapshotReader {
-    final List<PageRun> all = Collections.synchronizedList(new ArrayList<>());
-    private final SnapshotReader snapshot;
-
-    Loads(SnapshotReader snapshot) {
-      this.snapshot = snapshot;
-    }
-
-    @Override
-    public VmMigrationConfig config() {
-      return snapshot.config();
-    }
-
-    @Override
-    public ByteString state() {
-      return snapshot.state();
-    }
-
-    @Override
-    public MemorySource memory(GuestRamMapping slot) {
-      MemorySource source = snapshot.memory(slot);
-      return new MemorySource() {
-        @Override
-        public long sizeBytes() {
-          return source.sizeBytes();
-        }
-
-        @Override
-        public long nextData(long offset) throws IOException {
-          return source.nextData(offset);
-        }
-
-        @Override
-        public long nextHole(long offset) throws IOException {
-          return source.nextHole(offset);
-        }
-
-        @Override
-        public void readAt(long offset, ByteBuffer destination) throws IOException {
-          all.add(new PageRun(slot.gpa() + offset, destination.remaining()));
-          source.readAt(offset, destination);
-        }
-
-        @Override
-        public boolean isWhole() throws IOException {
-          return source.isWhole();
-        }
-      };
-    }
-
-    @Override
-    public UUID generation() {
-      return snapshot.generation();
-    }
-
-    @Override
-    public WorkingSetFile workingSet() {
-      return Objects.requireNonNull(snapshot.workingSet());
-    }
-
-    @Override
-    public void close() {
-      snapshot.close();
     }
   }
 }

@@ -4,6 +4,7 @@ import io.vmferry.kvm.Errno;
 import io.vmferry.kvm.SyscallException;
 import io.vmferry.kvm.memory.AdvisoryLock;
 import io.vmferry.kvm.memory.SparseFile;
+import io.vmferry.streams.snapshot.DirectorySync;
 import io.vmferry.streams.snapshot.SnapshotException;
 import io.vmferry.streams.snapshot.WorkingSetFile;
 import java.io.IOException;
@@ -183,7 +184,7 @@ public final class LocalStore implements ChunkStore {
       }
       Path workingSet = workingSetOf(name);
       Files.delete(files.manifest(name));
-      StoreFiles.sync(files.snapshots());
+      DirectorySync.sync(files.snapshots());
       if (workingSet != null) {
         Files.deleteIfExists(workingSet);
       }

@@ -5,6 +5,7 @@ import io.vmferry.kvm.SyscallException;
 import io.vmferry.kvm.memory.AdvisoryLock;
 import io.vmferry.kvm.memory.FileSystemSync;
 import io.vmferry.kvm.memory.SparseFile;
+import io.vmferry.streams.snapshot.DirectorySync;
 import io.vmferry.streams.snapshot.SnapshotException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -16,6 +17,7 @@ import java.nio.file.StandardCopyOption;
 import java.util.Collection;
 import java.util.HashSet;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A snapshot on its way into a directory. Its chunks wait in a directory of its own, {@code
@@ -30,8 +32,8 @@ final class LocalUpload implements StoreUpload {
   private final AdvisoryLock lock;
   private final FileSystemSync fileSystem;
   private volatile boolean ended;
-  // A chunk is there in part, which whoever brings it again takes for the whole.
-  private volatile boolean damaged;
+  // Why a chunk is there in part, which whoever brings it again takes for the whole.
+  private volatile @Nullable SnapshotException damage;
 
   private LocalUpload(
       StoreFiles files, String name, Path staging, AdvisoryLock lock, FileSystemSync fileSystem) {
@@ -75,8 +77,9 @@ final class LocalUpload implements StoreUpload {
       if (e.errno() == Errno.EEXIST) {
         return 0;
       }
-      damaged = true;
-      throw failure(e);
+      SnapshotException failure = failure(e);
+      damage = failure;
+      throw failure;
     }
   }
 
@@ -84,8 +87,10 @@ final class LocalUpload implements StoreUpload {
     if (ended) {
       throw new SnapshotException("The snapshot was given up.");
     }
-    if (damaged) {
-      throw new SnapshotException("A chunk of the snapshot could not be written.");
+    SnapshotException earlier = damage;
+    if (earlier != null) {
+      // One of several writers sees it first; all of them say why.
+      throw new SnapshotException(String.valueOf(earlier.getMessage()), earlier);
     }
   }
 
@@ -105,7 +110,7 @@ final class LocalUpload implements StoreUpload {
       Path ready = staging.resolve("manifest");
       StoreFiles.write(ready, manifest);
       link(ready);
-      StoreFiles.sync(files.snapshots());
+      DirectorySync.sync(files.snapshots());
     } catch (IOException e) {
       throw failure(e);
     }

@@ -6,9 +6,7 @@ import io.vmferry.streams.snapshot.SnapshotException;
 import io.vmferry.streams.snapshot.WriteFailures;
 import java.io.IOException;
 import java.nio.ByteBuffer;
-import java.nio.channels.FileChannel;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.util.UUID;
 
 /**
@@ -80,13 +78,6 @@ final class StoreFiles {
     try (SparseFile file = SparseFile.create(path, bytes.length)) {
       file.writeAt(0, copy);
       file.sync();
-    }
-  }
-
-  /** Makes the names in a directory durable. */
-  static void sync(Path directory) throws IOException {
-    try (FileChannel channel = FileChannel.open(directory, StandardOpenOption.READ)) {
-      channel.force(true);
     }
   }
 

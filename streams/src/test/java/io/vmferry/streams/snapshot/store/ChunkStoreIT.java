@@ -24,6 +24,7 @@ import io.vmferry.streams.snapshot.Snapshots;
 import io.vmferry.streams.transfer.Guests;
 import io.vmferry.streams.wire.MemoryRange;
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -314,6 +315,19 @@ class ChunkStoreIT {
       StoreCheck check = new StoreCheck(store, null, bytes -> {});
       check.check("one");
       assertEquals(List.of(), check.problems());
+    }
+  }
+
+  @Test
+  void everyWriterOfADamagedSnapshotSaysWhatDamagedIt() throws Exception {
+    try (SmallDisk full = SmallDisk.mount(disk.resolve("full"), 12);
+        StoreUpload upload = LocalStore.openOrCreate(full.path().resolve("store")).begin("s")) {
+      ByteBuffer tooMuch = ByteBuffer.allocateDirect(16 << 20);
+
+      assertRefused("There is no room", () -> upload.put(new ChunkName(1, 0, 0, 0), tooMuch));
+      ByteBuffer little = ByteBuffer.allocateDirect(1);
+      assertRefused("There is no room", () -> upload.put(new ChunkName(2, 0, 0, 0), little));
+      assertRefused("There is no room", () -> upload.commit(new byte[1]));
     }
   }
 
