@@ -88,6 +88,7 @@ final class DestinationFilling {
                     missing,
                     first,
                     session.agreed(),
+                    session.sourceSilence(),
                     session.figures().fillProgress(),
                     session.options().verify(),
                     events),

@@ -55,6 +55,7 @@ final class DestinationSession {
   private final DestinationResume resume;
   private final DestinationRecords records;
   private final Duration linger;
+  private final Duration deadPeer;
   private final Map<Integer, OwnedFd> memoryFds = new TreeMap<>();
   private @Nullable Reception reception;
   private @Nullable Machine unadopted;
@@ -77,6 +78,7 @@ final class DestinationSession {
     // The source waits this long for an answer: it must hear that there is none before.
     this.resume = new DestinationResume(context.getSelf(), timeouts.answer().dividedBy(2));
     this.linger = timeouts.linger();
+    this.deadPeer = timeouts.deadPeer();
     this.records = new DestinationRecords(this);
     this.blocking = context.getSystem().dispatchers().lookup(DispatcherSelector.blocking());
   }
@@ -206,6 +208,14 @@ final class DestinationSession {
   /** Whether the source may come back after its connections broke. */
   boolean recovers() {
     return agreed.has(Extension.RECOVERY) && resume.isIdentified();
+  }
+
+  /**
+   * How long a source that owes pages may be silent; zero, for ever, where it could not come back
+   * or might be throttled.
+   */
+  Duration sourceSilence() {
+    return recovers() && agreed.has(Extension.HEARTBEAT) ? deadPeer : Duration.ZERO;
   }
 
   /** What the source hears then. */

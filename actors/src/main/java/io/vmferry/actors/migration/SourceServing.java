@@ -60,6 +60,7 @@ final class SourceServing {
                     served,
                     session.channel().agreed(),
                     session.throttle(),
+                    session.deadPeerTimeout(),
                     session.figures(),
                     events),
                 "fault-server-" + MigrationIds.next()));

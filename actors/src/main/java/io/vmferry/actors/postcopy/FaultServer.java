@@ -11,6 +11,7 @@ import io.vmferry.streams.transport.Connection;
 import io.vmferry.streams.wire.Extension;
 import io.vmferry.streams.wire.Extensions;
 import java.io.IOException;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import org.apache.pekko.actor.typed.ActorRef;
@@ -60,6 +61,7 @@ public final class FaultServer {
   private final PresentBitmap served;
   private final Extensions agreed;
   private final Throttle throttle;
+  private final Duration silence;
   private final SendProgress progress;
   private final ActorRef<Event> owner;
   private final PushOrder order = new PushOrder();
@@ -72,6 +74,7 @@ public final class FaultServer {
       PresentBitmap served,
       Extensions agreed,
       Throttle throttle,
+      Duration silence,
       SendProgress progress,
       ActorRef<Event> owner) {
     this.context = context;
@@ -79,6 +82,7 @@ public final class FaultServer {
     this.served = served;
     this.agreed = agreed;
     this.throttle = throttle;
+    this.silence = silence;
     this.progress = progress;
     this.owner = owner;
   }
@@ -91,6 +95,7 @@ public final class FaultServer {
    * @param served from {@link FaultServing#servedPages}: the pages that need not be sent again
    * @param agreed the migration's extensions
    * @param throttle for what is pushed; demanded pages do not wait for it
+   * @param silence within it a push connection brings something, throttled or not
    * @param progress told of what is sent, on the threads that send
    * @param owner hears the one event
    */
@@ -100,11 +105,12 @@ public final class FaultServer {
       PresentBitmap served,
       Extensions agreed,
       Throttle throttle,
+      Duration silence,
       SendProgress progress,
       ActorRef<Event> owner) {
     return Behaviors.setup(
         context ->
-            new FaultServer(context, memory, served, agreed, throttle, progress, owner)
+            new FaultServer(context, memory, served, agreed, throttle, silence, progress, owner)
                 .serve(faults));
   }
 
@@ -133,7 +139,7 @@ public final class FaultServer {
   private Behavior<Command> onPush(Push push) {
     for (Connection connection : push.connections()) {
       PushSending sending =
-          new PushSending(connection, memory, served, order, agreed, throttle, progress);
+          new PushSending(connection, memory, served, order, agreed, throttle, silence, progress);
       start("push-", connection, sending::run);
     }
     return Behaviors.same();

@@ -9,6 +9,7 @@ import io.vmferry.streams.transfer.PostcopyFill;
 import io.vmferry.streams.transport.Connection;
 import io.vmferry.streams.wire.Extensions;
 import java.io.IOException;
+import java.time.Duration;
 import java.util.EnumSet;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
@@ -68,6 +69,7 @@ public final class Uffd {
   private final GuestMemory memory;
   private final ArrivingPages arriving;
   private final Extensions agreed;
+  private final Duration silence;
   private final String name;
   private final FaultReader reader;
   private final Arrivals arrivals;
@@ -80,6 +82,7 @@ public final class Uffd {
       io.vmferry.kvm.uffd.Uffd uffd,
       MissingPages missing,
       Extensions agreed,
+      Duration silence,
       FillProgress progress,
       boolean digesting,
       ActorRef<Event> owner)
@@ -88,6 +91,7 @@ public final class Uffd {
     this.uffd = uffd;
     this.memory = missing.memory();
     this.agreed = agreed;
+    this.silence = silence;
     this.owner = owner;
     long pageBytes = memory.pageSize().bytes();
     this.arrivals = new Arrivals(progress, pageBytes, digesting);
@@ -107,7 +111,7 @@ public final class Uffd {
 
   private PostcopyFill nextFill() {
     int number = ++fills;
-    PostcopyFill next = new PostcopyFill(memory, arriving, agreed, name);
+    PostcopyFill next = new PostcopyFill(memory, arriving, agreed, silence, name);
     ActorRef<Command> self = context.getSelf();
     next.finished().whenComplete((done, failure) -> self.tell(new Finished(number, failure)));
     return next;
@@ -119,6 +123,7 @@ public final class Uffd {
    * @param missing of memory that nobody touches
    * @param source the fault connection, behind its role header; closed when this actor ends
    * @param agreed the migration's extensions
+   * @param silence a source that owes pages for as long is taken for dead; zero for never
    * @param progress moved on with every page
    * @param digesting whether to add up the digests of the pages as they come
    * @param owner hears the events
@@ -127,6 +132,7 @@ public final class Uffd {
       MissingPages missing,
       Connection source,
       Extensions agreed,
+      Duration silence,
       FillProgress progress,
       boolean digesting,
       ActorRef<Event> owner) {
@@ -139,7 +145,7 @@ public final class Uffd {
             for (GuestRegion region : missing.memory().regions()) {
               uffd.register(region.mapping().hva(), region.sizeBytes(), modes());
             }
-            return new Uffd(context, uffd, missing, agreed, progress, digesting, owner)
+            return new Uffd(context, uffd, missing, agreed, silence, progress, digesting, owner)
                 .fill(source);
           } catch (IOException e) {
             if (uffd != null) {

@@ -46,6 +46,7 @@ class UffdIT {
                   MissingPages.all(memory),
                   accepted,
                   Extensions.NONE,
+                  Duration.ZERO,
                   new FillProgress(new AtomicLong()),
                   false,
                   owner.getRef()));

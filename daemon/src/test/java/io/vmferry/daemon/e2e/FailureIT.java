@@ -46,7 +46,11 @@ class FailureIT {
 
   @BeforeAll
   static void start() throws Exception {
-    nodes = TwoNodes.start(directory, "vmferry.migration.answer-timeout=4s");
+    nodes =
+        TwoNodes.start(
+            directory,
+            "vmferry.migration.answer-timeout=4s",
+            "vmferry.migration.dead-peer-timeout=2s");
   }
 
   @AfterAll
@@ -258,6 +262,16 @@ class FailureIT {
     try (WireProxy proxy = new WireProxy(receiving.url(), Trap.at(command, nth, Action.CUT))) {
       assertMoved(receiving, nodes.departure(nodes.send(GUEST, proxy.url(), "postcopy")));
       assertTrue(proxy.seen(Command.IDENTIFY) > 1, "nothing broke");
+    }
+  }
+
+  @ParameterizedTest(name = "at {0} {1}")
+  @CsvSource({"MEMORY, 3", "PAGE_FAULT, 1", "PUSHED, 1", "FILLED, 1"})
+  void aPostcopyWithOneSilentConnectionGoesOn(Command command, int nth) throws Exception {
+    nodes.boot(GUEST, 2);
+    MigrationView receiving = nodes.receive("postcopy");
+    try (WireProxy proxy = new WireProxy(receiving.url(), Trap.at(command, nth, Action.HOLD))) {
+      assertMoved(receiving, nodes.departure(nodes.send(GUEST, proxy.url(), "postcopy")));
     }
   }
 

@@ -8,6 +8,7 @@ import io.vmferry.streams.wire.Extensions;
 import io.vmferry.streams.wire.ProtocolException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
@@ -94,6 +95,14 @@ public final class FaultConnection implements AutoCloseable {
    */
   public CompletionStage<Void> finished() {
     return finished.minimalCompletionStage();
+  }
+
+  /**
+   * Takes a source for dead that owes an answer and is silent for as long; {@link #finished} fails
+   * then. Zero is for ever, as without this.
+   */
+  void limitSilence(Duration most) {
+    connection.setReadTimeout(most, () -> !requests.areAnswered());
   }
 
   /**

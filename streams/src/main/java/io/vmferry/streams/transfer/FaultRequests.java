@@ -84,6 +84,11 @@ final class FaultRequests {
     return !demands.isEmpty() && inFlight.room() > 0;
   }
 
+  /** Whether every request was answered. */
+  boolean areAnswered() {
+    return inFlight.isEmpty();
+  }
+
   /** Whether half of the window is free: what is asked for then makes fewer, larger writes. */
   boolean isWindowHalfFree() {
     return backgroundInFlight.get() <= window.size() / 2;
@@ -156,11 +161,6 @@ final class FaultRequests {
   }
 
   // The receiving thread.
-
-  /** Whether every request was answered. */
-  boolean areAnswered() {
-    return inFlight.isEmpty();
-  }
 
   /** The page of the oldest request, or {@link #END}; there is one. */
   long oldest() {

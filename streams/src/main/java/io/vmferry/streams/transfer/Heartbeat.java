@@ -34,7 +34,7 @@ public final class Heartbeat implements AutoCloseable {
 
   private Heartbeat(Connection connection, Duration timeout, Consumer<IOException> onDeath) {
     this.connection = connection;
-    this.pause = timeout.dividedBy(BEATS_IN_TIMEOUT);
+    this.pause = pause(timeout);
     this.onDeath = onDeath;
     setTimeouts(connection, timeout);
   }
@@ -54,6 +54,11 @@ public final class Heartbeat implements AutoCloseable {
     thread.setDaemon(true);
     thread.start();
     return heartbeat;
+  }
+
+  /** Between two signs of life. */
+  static Duration pause(Duration timeout) {
+    return timeout.dividedBy(BEATS_IN_TIMEOUT);
   }
 
   /** What is left of the timeout behind a pause; a read timeout may come an eighth late. */

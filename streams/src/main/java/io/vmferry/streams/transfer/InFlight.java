@@ -37,8 +37,9 @@ final class InFlight {
     added.setRelease(at + 1);
   }
 
+  /** Whether all were answered; any thread. */
   boolean isEmpty() {
-    return added.getAcquire() == taken.getPlain();
+    return added.getAcquire() == taken.getAcquire();
   }
 
   /** The page of the oldest request. */

@@ -6,6 +6,7 @@ import io.vmferry.streams.transport.Connection;
 import io.vmferry.streams.wire.Extension;
 import io.vmferry.streams.wire.Extensions;
 import java.io.IOException;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
@@ -25,6 +26,7 @@ public final class PostcopyFill implements AutoCloseable {
   private final GuestMemory memory;
   private final ArrivingPages arriving;
   private final Extensions agreed;
+  private final Duration silence;
   private final String name;
   private final CompletableFuture<Void> finished = new CompletableFuture<>();
   private final List<Connection> connections = new ArrayList<>();
@@ -43,12 +45,20 @@ public final class PostcopyFill implements AutoCloseable {
    * @param memory the destination's
    * @param arriving its pages
    * @param agreed the migration's extensions
+   * @param silence a source that owes pages for as long is taken for dead; zero for never. Only
+   *     where it gives signs of life while it is throttled: HEARTBEAT
    * @param name the end of its threads' names
    */
-  public PostcopyFill(GuestMemory memory, ArrivingPages arriving, Extensions agreed, String name) {
+  public PostcopyFill(
+      GuestMemory memory,
+      ArrivingPages arriving,
+      Extensions agreed,
+      Duration silence,
+      String name) {
     this.memory = memory;
     this.arriving = arriving;
     this.agreed = agreed;
+    this.silence = silence;
     this.name = name;
     arriving.whole().thenRun(this::tellOnceWhole);
   }
@@ -85,6 +95,7 @@ public final class PostcopyFill implements AutoCloseable {
     }
     boolean push = agreed.has(Extension.PUSH);
     FaultConnection added = new FaultConnection(connection, arriving, agreed);
+    added.limitSilence(silence);
     List<FaultConnection> all = new ArrayList<>(faults);
     all.add(added);
     faults = List.copyOf(all);
@@ -102,6 +113,7 @@ public final class PostcopyFill implements AutoCloseable {
       return;
     }
     pushing++;
+    connection.setReadTimeout(silence);
     PushReceiving receiving = new PushReceiving(connection, memory, arriving, agreed);
     Thread thread = new Thread(() -> pushEnded(run(receiving)), "push-" + name);
     thread.setDaemon(true);

@@ -75,6 +75,10 @@ final class PushReceiving {
         WireLimits.check(request);
         return;
       }
+      if (request.command() == Command.ALIVE) {
+        WireLimits.check(request);
+        continue; // no page may be sent now
+      }
       MemoryRangeTable table = table(request);
       for (int i = 0; i < table.count(); i++) {
         long first = pages.indexOf(table.gpa(i));

@@ -15,6 +15,7 @@ import io.vmferry.streams.wire.WireFormat;
 import java.io.IOException;
 import java.io.InterruptedIOException;
 import java.nio.ByteBuffer;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -41,6 +42,7 @@ public final class PushSending {
   private final boolean zeroRanges;
   private final Throttle throttle;
   private final SendProgress progress;
+  private final long beatNanos;
   private final OutgoingTable data;
   private final OutgoingTable zeros;
 
@@ -54,6 +56,8 @@ public final class PushSending {
    * @param order where to go on
    * @param agreed the migration's extensions, PUSH among them
    * @param throttle shared by all connections; demanded pages do not wait for it
+   * @param silence within it the destination hears something, throttled or not, where HEARTBEAT was
+   *     agreed
    * @param progress told of each frame, on the thread of {@link #run}
    */
   public PushSending(
@@ -63,6 +67,7 @@ public final class PushSending {
       PushOrder order,
       Extensions agreed,
       Throttle throttle,
+      Duration silence,
       SendProgress progress) {
     this.connection = connection;
     this.memory = memory;
@@ -71,6 +76,8 @@ public final class PushSending {
     this.order = order;
     this.zeroRanges = agreed.has(Extension.ZERO_RANGES);
     this.throttle = throttle;
+    this.beatNanos =
+        agreed.has(Extension.HEARTBEAT) ? Heartbeat.pause(silence).toNanos() : Long.MAX_VALUE;
     this.progress = progress;
     // One run may be split into as many ranges as a frame has pages.
     this.data = new OutgoingTable(2 * MAX_RANGES);
@@ -88,9 +95,13 @@ public final class PushSending {
       // Afterwards: a page that waited here, marked as served, would be demanded and sent twice.
       acquire(data.bytes());
     }
-    ByteBuffer end = ByteBuffer.allocateDirect(WireFormat.REQUEST_BYTES);
-    Request.of(Command.PUSHED).encode(end);
-    connection.writeFully(end.flip());
+    send(Command.PUSHED);
+  }
+
+  private void send(Command command) throws IOException {
+    ByteBuffer frame = ByteBuffer.allocateDirect(WireFormat.REQUEST_BYTES);
+    Request.of(command).encode(frame);
+    connection.writeFully(frame.flip());
   }
 
   /**
@@ -185,9 +196,11 @@ public final class PushSending {
     return true;
   }
 
-  private void acquire(long bytes) throws InterruptedIOException {
+  private void acquire(long bytes) throws IOException {
     try {
-      throttle.acquire(bytes, () -> !connection.isOpen());
+      while (!throttle.acquire(bytes, beatNanos, () -> !connection.isOpen())) {
+        send(Command.ALIVE);
+      }
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw new InterruptedIOException("interrupted while throttled");

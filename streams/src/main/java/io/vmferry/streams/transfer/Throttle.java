@@ -84,13 +84,27 @@ public final class Throttle {
    * @throws InterruptedException if the thread was interrupted while it waited
    */
   public void acquire(long bytes, BooleanSupplier stopped) throws InterruptedException {
+    boolean unused = acquire(bytes, Long.MAX_VALUE, stopped);
+  }
+
+  /**
+   * The same for a limited time.
+   *
+   * @return false if the time is over and {@code bytes} may not be sent yet
+   */
+  boolean acquire(long bytes, long mostNanos, BooleanSupplier stopped) throws InterruptedException {
+    long start = nanoClock.getAsLong();
     lock.lock();
     try {
       long waitNanos = reserve(bytes);
       while (waitNanos > 0 && !stopped.getAsBoolean()) {
+        if (nanoClock.getAsLong() - start >= mostNanos) {
+          return false;
+        }
         long unused = changed.awaitNanos(Math.min(waitNanos, MAX_WAIT_NANOS));
         waitNanos = reserve(bytes);
       }
+      return true;
     } finally {
       lock.unlock();
     }

@@ -10,6 +10,7 @@ import java.nio.channels.GatheringByteChannel;
 import java.time.Duration;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.BooleanSupplier;
 import javax.net.ssl.SSLException;
 import org.jspecify.annotations.Nullable;
 
@@ -42,6 +43,7 @@ final class ChannelIo<C extends ByteChannel & GatheringByteChannel> {
   // Odd while a call is under way. Written by the calling thread only, read by the watch.
   private final AtomicLong readTicket = new AtomicLong();
   private final AtomicLong writeTicket = new AtomicLong();
+  private volatile BooleanSupplier readDue = () -> true;
   private volatile long readTimeoutNanos = Long.MAX_VALUE;
   private volatile long writeTimeoutNanos = Long.MAX_VALUE;
   private volatile @Nullable IOException stalled;
@@ -59,8 +61,8 @@ final class ChannelIo<C extends ByteChannel & GatheringByteChannel> {
     private long ticket;
     private long sinceNanos;
 
-    boolean stalled(long current, long now, long timeoutNanos) {
-      if (current != ticket) {
+    boolean stalled(long current, long now, long timeoutNanos, BooleanSupplier due) {
+      if (current != ticket || !due.getAsBoolean()) {
         ticket = current;
         sinceNanos = now;
         return false;
@@ -262,7 +264,8 @@ final class ChannelIo<C extends ByteChannel & GatheringByteChannel> {
     return bytesWritten.getAcquire();
   }
 
-  void setReadTimeout(Duration timeout) {
+  void setReadTimeout(Duration timeout, BooleanSupplier due) {
+    readDue = due;
     readTimeoutNanos = nanos(timeout);
     watch();
   }
@@ -291,8 +294,8 @@ final class ChannelIo<C extends ByteChannel & GatheringByteChannel> {
 
   /** Called by the watch. True if the connection needs no watching any more. */
   boolean endIfStalled(long now) {
-    boolean read = seenRead.stalled(readTicket.getAcquire(), now, readTimeoutNanos);
-    boolean write = seenWrite.stalled(writeTicket.getAcquire(), now, writeTimeoutNanos);
+    boolean read = seenRead.stalled(readTicket.getAcquire(), now, readTimeoutNanos, readDue);
+    boolean write = seenWrite.stalled(writeTicket.getAcquire(), now, writeTimeoutNanos, () -> true);
     if (read) {
       end(new PeerStalledException(text("nothing came from the peer", readTimeoutNanos), null));
     } else if (write) {

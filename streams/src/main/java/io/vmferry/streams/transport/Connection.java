@@ -5,6 +5,7 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.security.cert.X509Certificate;
 import java.time.Duration;
+import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -102,7 +103,16 @@ public interface Connection extends AutoCloseable {
    * connection, as the stream is then at an unknown place. It may come late by an eighth, and at
    * least 10 ms. Counted for the whole call up to 64 KiB, from the last bytes for larger buffers.
    */
-  void setReadTimeout(Duration timeout);
+  default void setReadTimeout(Duration timeout) {
+    setReadTimeout(timeout, () -> true);
+  }
+
+  /**
+   * The same for a peer that may be silent for as long as nothing is due from it.
+   *
+   * @param due whether something is, asked by another thread; the time counts from its last false
+   */
+  void setReadTimeout(Duration timeout, BooleanSupplier due);
 
   /**
    * How long the peer may take no byte of a write; zero is for ever. The default is two minutes on

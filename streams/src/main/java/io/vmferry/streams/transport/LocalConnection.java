@@ -5,6 +5,7 @@ import io.vmferry.kvm.socket.UnixConnection;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.time.Duration;
+import java.util.function.BooleanSupplier;
 
 /** A connection over a UNIX socket, which can pass descriptors. */
 public final class LocalConnection implements Connection {
@@ -80,8 +81,8 @@ public final class LocalConnection implements Connection {
   }
 
   @Override
-  public void setReadTimeout(Duration timeout) {
-    io.setReadTimeout(timeout);
+  public void setReadTimeout(Duration timeout, BooleanSupplier due) {
+    io.setReadTimeout(timeout, due);
   }
 
   @Override

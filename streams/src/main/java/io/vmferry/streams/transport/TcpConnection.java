@@ -9,6 +9,7 @@ import java.nio.ByteBuffer;
 import java.nio.channels.SocketChannel;
 import java.security.cert.X509Certificate;
 import java.time.Duration;
+import java.util.function.BooleanSupplier;
 import javax.net.ssl.SSLEngine;
 import javax.net.ssl.SSLPeerUnverifiedException;
 import jdk.net.ExtendedSocketOptions;
@@ -75,7 +76,7 @@ public final class TcpConnection implements Connection {
     if (secured == null) {
       return;
     }
-    io.setReadTimeout(timeout);
+    setReadTimeout(timeout);
     try {
       io.reading(
           () -> {
@@ -86,7 +87,7 @@ public final class TcpConnection implements Connection {
       close();
       throw e;
     }
-    io.setReadTimeout(Duration.ZERO);
+    setReadTimeout(Duration.ZERO);
   }
 
   @Override
@@ -141,8 +142,8 @@ public final class TcpConnection implements Connection {
   }
 
   @Override
-  public void setReadTimeout(Duration timeout) {
-    io.setReadTimeout(timeout);
+  public void setReadTimeout(Duration timeout, BooleanSupplier due) {
+    io.setReadTimeout(timeout, due);
   }
 
   /** How long a write may wait for the peer to take anything; zero is for ever, default 2 min. */

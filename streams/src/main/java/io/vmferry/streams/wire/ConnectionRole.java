@@ -45,7 +45,10 @@ public enum ConnectionRole {
               || command == Command.ABANDON
               || command == Command.FILLED;
       case PUSH ->
-          command == Command.MEMORY || command == Command.MEMORY_ZERO || command == Command.PUSHED;
+          command == Command.MEMORY
+              || command == Command.MEMORY_ZERO
+              || command == Command.ALIVE
+              || command == Command.PUSHED;
       case RESUME ->
           command == Command.IDENTIFY || command == Command.OWNER || command == Command.MISSING;
       case HEARTBEAT -> command == Command.ALIVE;

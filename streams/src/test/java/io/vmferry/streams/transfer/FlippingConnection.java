@@ -5,6 +5,7 @@ import io.vmferry.streams.transport.Connection;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.time.Duration;
+import java.util.function.BooleanSupplier;
 
 /** A connection on which one bit of the byte at one offset arrives flipped. */
 final class FlippingConnection implements Connection {
@@ -67,8 +68,8 @@ final class FlippingConnection implements Connection {
   }
 
   @Override
-  public void setReadTimeout(Duration timeout) {
-    connection.setReadTimeout(timeout);
+  public void setReadTimeout(Duration timeout, BooleanSupplier due) {
+    connection.setReadTimeout(timeout, due);
   }
 
   @Override

@@ -24,6 +24,7 @@ import io.vmferry.streams.wire.WireFormat;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
@@ -191,6 +192,7 @@ class HybridFillIT {
             new PushOrder(),
             ALL,
             Throttle.unlimited(),
+            Duration.ofSeconds(10),
             (memoryBytes, wireBytes) -> {});
     run(sending::run);
     return served;
@@ -200,7 +202,7 @@ class HybridFillIT {
     missing.unmap();
     uffd = Guests.watch(memory);
     arriving = new ArrivingPages(memory, uffd, missing.present(), new Counter());
-    fill = new PostcopyFill(memory, arriving, ALL, "test");
+    fill = new PostcopyFill(memory, arriving, ALL, Duration.ZERO, "test");
     faultLoop = FaultLoop.start(uffd, memory, fill);
   }
 

@@ -13,6 +13,7 @@ import io.vmferry.kvm.testing.RequiresUffd;
 import io.vmferry.kvm.uffd.Uffd;
 import io.vmferry.streams.pages.GuestPages;
 import io.vmferry.streams.pages.PresentBitmap;
+import io.vmferry.streams.transport.PeerStalledException;
 import io.vmferry.streams.wire.Command;
 import io.vmferry.streams.wire.Extension;
 import io.vmferry.streams.wire.Extensions;
@@ -23,6 +24,7 @@ import io.vmferry.streams.wire.Response;
 import io.vmferry.streams.wire.WireFormat;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
@@ -44,6 +46,7 @@ import org.junit.jupiter.api.Timeout;
 class PostcopyFillIT {
   private static final Extensions PUSH = Extensions.of(Extension.PUSH);
   private static final Extensions ALL = Extensions.known();
+  private static final Duration SILENCE = Duration.ofMillis(300);
   private static final Gpa PAGE_5 = new Gpa(5L * Guests.PAGE);
 
   @AutoClose private final TwoHosts hosts = TwoHosts.ofThreeRegions();
@@ -264,7 +267,7 @@ class PostcopyFillIT {
             frame(Request.pageFault(), new MemoryRange(0, Guests.PAGE)));
     begin(PUSH);
     for (ByteBuffer frame : bad) {
-      PostcopyFill one = new PostcopyFill(memory, arriving, PUSH, "bad");
+      PostcopyFill one = new PostcopyFill(memory, arriving, PUSH, Duration.ZERO, "bad");
       Pair push = hosts.connectFaults();
       one.addPush(push.destination());
       push.source().writeFully(frame);
@@ -274,8 +277,64 @@ class PostcopyFillIT {
     assertEquals(0, arriving.present().count());
   }
 
+  @Test
+  void aSourceThatOwesAPageAndIsSilentIsTakenForDead() throws Exception {
+    begin(PUSH, SILENCE);
+    faults();
+
+    fill.onFault(PAGE_5, System.nanoTime());
+
+    failure(PeerStalledException.class, fill.finished());
+    assertEquals(0, arriving.present().count());
+  }
+
+  @Test
+  void aSourceMayBeSilentWhileItOwesNothing() throws Exception {
+    begin(PUSH, SILENCE);
+    Pair faults = faults();
+
+    TimeUnit.NANOSECONDS.sleep(4 * SILENCE.toNanos());
+
+    CompletableFuture<Void> serving = serve(faults, PUSH);
+    await(push(PUSH));
+    await(fill.finished());
+    await(serving);
+  }
+
+  @Test
+  void aPushConnectionThatFallsSilentIsTakenForDead() throws Exception {
+    begin(PUSH, SILENCE);
+    faults();
+    Pair push = pushPair();
+    push.source().writeFully(pushed(PAGE_5));
+
+    failure(PeerStalledException.class, fill.finished());
+    assertEquals(1, arriving.present().count());
+  }
+
+  @Test
+  void aThrottledSourceGivesSignsOfLife() throws Exception {
+    Throttle throttle = new Throttle(64 << 10);
+    begin(ALL, SILENCE);
+    CompletableFuture<Void> serving = serve(faults(), ALL);
+    CompletableFuture<Void> pushing = push(ALL, throttle);
+
+    TimeUnit.NANOSECONDS.sleep(4 * SILENCE.toNanos());
+    assertFalse(pushing.isDone());
+    throttle.setBytesPerSecond(Throttle.UNLIMITED);
+
+    await(fill.finished());
+    await(pushing);
+    await(serving);
+    assertEquals(MemoryDigest.of(sourceMemory), MemoryDigest.of(memory));
+  }
+
   private void begin(Extensions agreed) {
-    fill = new PostcopyFill(memory, arriving, agreed, "test");
+    begin(agreed, Duration.ZERO);
+  }
+
+  private void begin(Extensions agreed, Duration silence) {
+    fill = new PostcopyFill(memory, arriving, agreed, silence, "test");
     faultLoop = FaultLoop.start(uffd, memory, fill);
   }
 
@@ -297,6 +356,10 @@ class PostcopyFillIT {
   }
 
   private CompletableFuture<Void> push(Extensions agreed) throws IOException {
+    return push(agreed, Throttle.unlimited());
+  }
+
+  private CompletableFuture<Void> push(Extensions agreed, Throttle throttle) throws IOException {
     return run(
         new PushSending(
                 pushPair().source(),
@@ -304,7 +367,8 @@ class PostcopyFillIT {
                 served,
                 order,
                 agreed,
-                Throttle.unlimited(),
+                throttle,
+                SILENCE,
                 (memoryBytes, wireBytes) -> {})
             ::run);
   }

@@ -18,6 +18,7 @@ import java.io.IOException;
 import java.lang.management.GarbageCollectorMXBean;
 import java.lang.management.ManagementFactory;
 import java.nio.ByteBuffer;
+import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.TimeUnit;
@@ -141,7 +142,7 @@ final class TransferWhileCollecting {
             uffd,
             new PresentBitmap(GuestPages.of(destination).count()),
             new Looking());
-    PostcopyFill fill = new PostcopyFill(destination, arriving, agreed, "test");
+    PostcopyFill fill = new PostcopyFill(destination, arriving, agreed, Duration.ZERO, "test");
     PresentBitmap served = FaultServing.servedPages(source);
     PushOrder order = new PushOrder();
     fill.addFaults(pair.destination());
@@ -162,6 +163,7 @@ final class TransferWhileCollecting {
                   agreed,
                   // Slow enough that the guest meets missing pages all the time.
                   new Throttle(BYTES / 4),
+                  Duration.ofSeconds(10),
                   (memoryBytes, wireBytes) -> {})
               ::run);
       for (long page = PAGES - 1; page >= 0; page--) {
