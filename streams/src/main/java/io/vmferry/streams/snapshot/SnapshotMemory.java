@@ -16,6 +16,7 @@ import java.util.Iterator;
 import java.util.List;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.LongConsumer;
@@ -36,6 +37,9 @@ public final class SnapshotMemory implements SharedPages, AutoCloseable {
   // A fault on a page that the background has claimed waits for the rest of this.
   private static final int FILL_BYTES = 1 << 20;
   private static final long YIELD_MILLIS = 1;
+  // A disk or a mount that fails for a moment must not cost a guest that runs already.
+  private static final int READ_ATTEMPTS = 4;
+  private static final long FIRST_PAUSE_MILLIS = 50;
 
   private final SnapshotReader snapshot;
   private final List<GuestRamMapping> slots;
@@ -129,7 +133,7 @@ public final class SnapshotMemory implements SharedPages, AutoCloseable {
    *
    * @param first what is brought before everything else, in large reads by several threads; the
    *     rest follows by rising address
-   * @throws IOException if the snapshot cannot be read; demands may go on
+   * @throws IOException if the snapshot cannot be read, not even a moment later; demands may go on
    */
   public void fill(List<PageRun> first) throws IOException {
     long most = Math.max(1, FILL_BYTES / pages.pageBytes());
@@ -182,7 +186,7 @@ public final class SnapshotMemory implements SharedPages, AutoCloseable {
   /** Nobody else may write to claimed pages; they are present when this returns. */
   private void load(long first, long count) throws IOException {
     try {
-      read(first, count);
+      readPatiently(first, count);
     } catch (IOException e) {
       failure = e;
       stop(); // Whoever waits for one of these pages must not wait for ever.
@@ -191,6 +195,25 @@ public final class SnapshotMemory implements SharedPages, AutoCloseable {
     present.set(first, count);
     synchronized (present) {
       present.notifyAll();
+    }
+  }
+
+  /** Again after a failure, unless the snapshot itself is at fault. */
+  private void readPatiently(long first, long count) throws IOException {
+    long pauseMillis = FIRST_PAUSE_MILLIS;
+    for (int attempt = 1; ; attempt++) {
+      try {
+        read(first, count);
+        return;
+      } catch (SnapshotException | InterruptedIOException e) {
+        throw e;
+      } catch (IOException e) {
+        if (attempt == READ_ATTEMPTS || stopped) {
+          throw e;
+        }
+      }
+      rest(pauseMillis);
+      pauseMillis *= 2;
     }
   }
 
@@ -252,6 +275,15 @@ public final class SnapshotMemory implements SharedPages, AutoCloseable {
       while (demands.get() > 0 && !stopped) {
         pause();
       }
+    }
+  }
+
+  private static void rest(long millis) throws IOException {
+    try {
+      TimeUnit.MILLISECONDS.sleep(millis);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new InterruptedIOException("interrupted while a snapshot could not be read");
     }
   }
 

@@ -16,6 +16,13 @@ import org.apache.pekko.util.ByteString;
 final class Loads implements SnapshotReader {
   final List<PageRun> all = Collections.synchronizedList(new ArrayList<>());
   private final SnapshotReader snapshot;
+  // Asked before each read.
+  volatile Disk disk = () -> {};
+
+  /** What may fail. */
+  interface Disk {
+    void read() throws IOException;
+  }
 
   Loads(SnapshotReader snapshot) {
     this.snapshot = snapshot;
@@ -53,6 +60,7 @@ final class Loads implements SnapshotReader {
       @Override
       public void readAt(long offset, ByteBuffer destination) throws IOException {
         all.add(new PageRun(slot.gpa() + offset, destination.remaining()));
+        disk.read();
         source.readAt(offset, destination);
       }
 
