@@ -50,6 +50,29 @@ class LostHostIT {
     }
   }
 
+  /** Of version 0, where the end of a dead process looks like that of one that has every page. */
+  @Test
+  void aDestinationThatIsKilledInPostcopyIsNoSuccess() throws Exception {
+    try (TwoNodes nodes = TwoNodes.start(directory)) {
+      nodes.boot(GUEST, 2);
+      MigrationView receiving = nodes.receive("postcopy");
+      try (WireProxy proxy =
+          new WireProxy(receiving.url(), Trap.at(Command.PAGE_FAULT, 2000, Action.HOLD))) {
+        MigrationView sending = nodes.send(GUEST, TwoNodes.options(proxy.url(), "postcopy", false));
+        proxy.awaitSprung();
+
+        nodes.destination().kill();
+        proxy.release();
+
+        MigrationView departure = nodes.departure(sending);
+        assertEquals("failed", departure.state(), departure::toString);
+        assertEquals(
+            GuestLocation.DESTINATION, Objects.requireNonNull(departure.problem()).guestLocation());
+      }
+      assertEquals("handed-over", nodes.source().client().vm(GUEST).state());
+    }
+  }
+
   @Test
   void aKilledSourceLeavesNothingOnTheDestination() throws Exception {
     try (TwoNodes nodes = TwoNodes.start(directory)) {
