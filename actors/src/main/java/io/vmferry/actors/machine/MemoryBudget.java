@@ -10,6 +10,21 @@ public final class MemoryBudget {
   private MemoryBudget() {}
 
   /**
+   * Refuses what this host has no room for in pages of 4 KiB.
+   *
+   * @throws NotEnoughMemoryException with one sentence for the user
+   */
+  public static void require(long bytes) throws IOException {
+    long available = HostMemory.availableBytes();
+    if (available < bytes) {
+      throw new NotEnoughMemoryException(
+          String.format(
+              "The guest needs %d MiB of memory and this host has %d MiB available.",
+              bytes >> 20, available >> 20));
+    }
+  }
+
+  /**
    * Allocates guest memory if the host has it.
    *
    * @throws NotEnoughMemoryException with one sentence for the user if it does not
@@ -17,13 +32,7 @@ public final class MemoryBudget {
    */
   public static GuestMemory allocate(long bytes, PageSize pageSize) throws IOException {
     if (pageSize == PageSize.KIB_4) {
-      long available = HostMemory.availableBytes();
-      if (available < bytes) {
-        throw new NotEnoughMemoryException(
-            String.format(
-                "The guest needs %d MiB of memory and this host has %d MiB available.",
-                bytes >> 20, available >> 20));
-      }
+      require(bytes);
     }
     try {
       return GuestMemory.allocate(bytes, pageSize);

@@ -1,5 +1,6 @@
 package io.vmferry.actors.snapshot;
 
+import io.vmferry.actors.machine.MemoryBudget;
 import io.vmferry.actors.migration.MainConnection;
 import io.vmferry.actors.migration.Reception;
 import io.vmferry.actors.migration.ReceptionEvents;
@@ -183,7 +184,9 @@ public final class SnapshotReceiver implements AutoCloseable {
       // It would be sent next, as over TCP; Cloud Hypervisor's daemon refuses that too.
       throw new ProtocolException("the memory of every slot", "none; local=on hands it over");
     }
-    if (!handedOver.isEmpty()) {
+    if (handedOver.isEmpty()) {
+      MemoryBudget.require(parsed.memoryBytes()); // it comes here before it is written
+    } else {
       checkHandedOver(parsed);
     }
     config = parsed;

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.vmferry.actors.machine.NotEnoughMemoryException;
 import io.vmferry.actors.migration.SourceChannel;
 import io.vmferry.kvm.memory.Memfd;
 import io.vmferry.kvm.memory.PageSize;
@@ -62,7 +63,11 @@ class SnapshotReceiverIT {
 
   @BeforeEach
   void listen() throws Exception {
-    listener = Listener.bind(new MigrationUrl.Unix(disk.resolve("s.sock")));
+    listenAt(new MigrationUrl.Unix(disk.resolve("s.sock")));
+  }
+
+  private void listenAt(MigrationUrl url) throws Exception {
+    listener = Listener.bind(url);
     receiver =
         new SnapshotReceiver(
             DirectoryWriter.begin(disk.resolve("snapshot")), SnapshotProgress.NONE);
@@ -149,6 +154,17 @@ class SnapshotReceiverIT {
 
       assertThrows(PeerRefusedException.class, () -> source.complete(true));
       assertNoSnapshot(SnapshotException.class);
+    }
+  }
+
+  @Test
+  void refusesAGuestThatThisHostHasNoRoomFor() throws Exception {
+    close();
+    listenAt(MigrationUrl.parse("tcp:127.0.0.1:0"));
+    try (SourceChannel source = source()) {
+      source.start(Extensions.NONE);
+      assertThrows(PeerRefusedException.class, () -> source.config(json(config(1L << 44))));
+      assertNoSnapshot(NotEnoughMemoryException.class);
     }
   }
 

@@ -18,6 +18,7 @@ import io.vmferry.streams.wire.WireLimits;
 import java.io.EOFException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.time.Duration;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.LongConsumer;
 import org.apache.pekko.NotUsed;
@@ -82,6 +83,7 @@ public final class InboundCommands extends GraphStage<SourceShape<Inbound>> {
     private Extensions agreed = Extensions.NONE;
     private @Nullable MemoryReceiver receiver;
     private boolean awaitsAnswer;
+    private int descriptors;
 
     Logic() {
       super(shape);
@@ -99,7 +101,7 @@ public final class InboundCommands extends GraphStage<SourceShape<Inbound>> {
 
     private void next() {
       try {
-        Request request = MemoryReceiver.readRequest(connection, header, agreed);
+        Request request = read();
         if (request == null) {
           close(new EOFException("The source closed " + connection.describe() + '.'));
           return;
@@ -115,6 +117,17 @@ public final class InboundCommands extends GraphStage<SourceShape<Inbound>> {
       } catch (IOException e) {
         close(e);
       }
+    }
+
+    /** Whoever is connected and says nothing must not keep the place of a source. */
+    private @Nullable Request read() throws IOException {
+      if (state != DestinationState.ESTABLISHED) {
+        return MemoryReceiver.readRequest(connection, header, agreed);
+      }
+      connection.setReadTimeout(WireLimits.START_TIMEOUT);
+      Request first = MemoryReceiver.readRequest(connection, header, agreed);
+      connection.setReadTimeout(Duration.ZERO);
+      return first;
     }
 
     private void carryOut(Request request, int length) throws IOException {
@@ -157,6 +170,10 @@ public final class InboundCommands extends GraphStage<SourceShape<Inbound>> {
       if (!connection.passesDescriptors()) {
         throw new ProtocolException(
             Command.MEMORY_FD + " over a UNIX socket only", "one over " + connection.describe());
+      }
+      if (++descriptors > WireLimits.MEMORY_FDS) {
+        throw new ProtocolException(
+            "at most " + WireLimits.MEMORY_FDS + " descriptors of memory", "another");
       }
       ByteBuffer slot = ByteBuffer.allocate(WireFormat.SLOT_BYTES).order(WireFormat.ORDER);
       OwnedFd fd = connection.receiveWithFd(slot);

@@ -49,6 +49,9 @@ public final class WireLimits {
    */
   public static final int MEMORY_FDS = 512;
 
+  /** How long a source may take to send Start, once it is connected. */
+  public static final Duration START_TIMEOUT = Duration.ofSeconds(10);
+
   /** How long an additional connection may take to send its role. */
   public static final Duration ROLE_TIMEOUT = Duration.ofSeconds(10);
 

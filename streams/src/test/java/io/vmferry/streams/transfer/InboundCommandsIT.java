@@ -7,6 +7,10 @@ import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.vmferry.kvm.memory.GuestMemory;
+import io.vmferry.kvm.memory.Memfd;
+import io.vmferry.kvm.memory.PageSize;
+import io.vmferry.streams.transport.MigrationUrl;
+import io.vmferry.streams.transport.PeerStalledException;
 import io.vmferry.streams.wire.Command;
 import io.vmferry.streams.wire.Extension;
 import io.vmferry.streams.wire.Extensions;
@@ -14,14 +18,18 @@ import io.vmferry.streams.wire.MemoryRangeTable;
 import io.vmferry.streams.wire.ProtocolException;
 import io.vmferry.streams.wire.Request;
 import io.vmferry.streams.wire.Response;
+import io.vmferry.streams.wire.WireLimits;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.file.Path;
 import java.util.concurrent.LinkedBlockingQueue;
 import org.apache.pekko.stream.javadsl.Sink;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AutoClose;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
 
 /** The main connection of a destination, byte by byte from a source. */
 @Timeout(60)
@@ -77,6 +85,50 @@ class InboundCommandsIT {
     Inbound.Closed closed = assertInstanceOf(Inbound.Closed.class, next());
     assertEquals("ESTABLISHED", closed.state());
     assertTrue(closed.cause().getMessage().contains("version 7"), closed.cause().getMessage());
+  }
+
+  @Test
+  void aSourceThatSaysNothingIsNotWaitedForForEver() throws Exception {
+    Inbound.Closed closed = assertInstanceOf(Inbound.Closed.class, next());
+
+    assertEquals("ESTABLISHED", closed.state());
+    assertInstanceOf(PeerStalledException.class, closed.cause());
+  }
+
+  @Test
+  void descriptorsOfMemoryHaveALimit(@TempDir Path directory) throws Exception {
+    try (Pair local = Pair.open(new MigrationUrl.Unix(directory.resolve("s")));
+        Memfd slot = Memfd.create("slot", Guests.PAGE, PageSize.KIB_4)) {
+      InboundCommands.source(local.destination())
+          .runWith(Sink.foreach(InboundCommandsIT::take), streams.materializer());
+      exchange(local, Request.start(Extensions.NONE), null);
+      for (int i = 0; i < WireLimits.MEMORY_FDS; i++) {
+        assertTrue(exchange(local, Request.memoryFd(), slot).isOk(), i + " descriptors");
+      }
+
+      assertFalse(exchange(local, Request.memoryFd(), slot).isOk());
+    }
+  }
+
+  private static void take(Inbound event) {
+    if (event instanceof Inbound.MemoryFd memory) {
+      memory.fd().close();
+    }
+    if (event instanceof Inbound.Question question) {
+      question.reply(Response.ok());
+    }
+  }
+
+  private static Response exchange(Pair pair, Request request, @Nullable Memfd slot)
+      throws IOException {
+    ByteBuffer frame = ByteBuffer.allocateDirect(16);
+    request.encode(frame);
+    pair.source().writeFully(frame.flip());
+    if (slot != null) {
+      pair.source().sendWithFd(ByteBuffer.allocateDirect(4), slot.fd());
+    }
+    pair.source().readFully(frame.clear());
+    return Response.decode(frame.flip());
   }
 
   private void configure(Extensions offered, Extensions taken) throws Exception {

@@ -103,8 +103,32 @@ class MemoryReceiverIT {
     assertEquals((long) pages * Guests.PAGE, memory.regions().get(0).memfd().allocatedBytes());
   }
 
+  @Test
+  void ofRangesThatOverlapTheLastCounts() throws Exception {
+    ByteBuffer frame = ByteBuffer.allocate(16 + 2 * 16 + 300);
+    Request.memory(2).encode(frame);
+    MemoryRangeTable.append(10, 200, frame);
+    MemoryRangeTable.append(150, 100, frame);
+    for (int i = 0; i < 300; i++) {
+      frame.put((byte) (i < 200 ? 1 : 2));
+    }
+    pair.source().writeFully(frame.flip());
+
+    assertTrue(answer().isOk());
+    byte[] bytes = memory.read(new Gpa(0), 260);
+    for (int i = 0; i < bytes.length; i++) {
+      assertEquals(i < 10 || i >= 250 ? 0 : i < 150 ? 1 : 2, bytes[i], "byte " + i);
+    }
+  }
+
   @ParameterizedTest
-  @ValueSource(longs = {-16, 15, 16L * (Guests.LOW_BYTES + Guests.HIGH_BYTES + Guests.NEXT_BYTES)})
+  @ValueSource(
+      longs = {
+        -16,
+        15,
+        16L << 40,
+        16L * (Guests.LOW_BYTES + Guests.HIGH_BYTES + Guests.NEXT_BYTES)
+      })
   void aTableOfAnImpossibleLengthIsRefused(long length) throws Exception {
     send(new Request(Command.MEMORY, 0, Extensions.NONE, length));
 
