@@ -1,8 +1,11 @@
 package io.vmferry.actors.machine;
 
+import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.StreamReadConstraints;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.vmferry.actors.device.Serial16550State;
@@ -14,6 +17,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import org.apache.pekko.util.ByteString;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The state of a paused machine without its memory: what the State command carries.
@@ -30,7 +34,16 @@ public record MachineState(List<VcpuState> vcpus, VmState vm, Serial16550State s
   /** The version this program writes, and the only one it reads. */
   public static final int VERSION = 1;
 
-  private static final ObjectMapper JSON = new ObjectMapper();
+  // A node costs some 50 bytes of heap; 64 vCPUs have some thousand tokens.
+  private static final int MAX_TOKENS = 1_000_000;
+
+  private static final ObjectMapper JSON =
+      JsonMapper.builder(
+              JsonFactory.builder()
+                  .streamReadConstraints(
+                      StreamReadConstraints.builder().maxTokenCount(MAX_TOKENS).build())
+                  .build())
+          .build();
 
   /** Copies the list. */
   public MachineState {
@@ -81,16 +94,31 @@ public record MachineState(List<VcpuState> vcpus, VmState vm, Serial16550State s
     }
     try {
       List<VcpuState> vcpus = new ArrayList<>();
-      for (JsonNode vcpu : own.withArray("vcpus")) {
+      for (JsonNode vcpu : array(own.path("vcpus"))) {
         vcpus.add(VcpuState.of(parts(vcpu)));
       }
       return new MachineState(
           vcpus,
           VmState.of(parts(own.path("vm"))),
-          JSON.treeToValue(own.path("devices").path("serial"), Serial16550State.class));
+          present(JSON.treeToValue(own.path("devices").path("serial"), Serial16550State.class)));
     } catch (JsonProcessingException | IllegalArgumentException e) {
       throw new IOException("The machine state is damaged: " + e.getMessage(), e);
     }
+  }
+
+  private static JsonNode array(JsonNode vcpus) {
+    if (!vcpus.isArray()) {
+      throw new IllegalArgumentException("its vCPUs are no array");
+    }
+    return vcpus;
+  }
+
+  /** Jackson makes null of null. */
+  private static Serial16550State present(@Nullable Serial16550State serial) {
+    if (serial == null) {
+      throw new IllegalArgumentException("it has no serial port");
+    }
+    return serial;
   }
 
   private static void putParts(ObjectNode node, Map<String, byte[]> parts) {

@@ -52,6 +52,17 @@ public sealed interface GuestSource {
       @Nullable String cmdline)
       implements GuestSource {
 
+    /**
+     * Checks that there is a kernel.
+     *
+     * @throws IllegalArgumentException with one sentence for the user if there is none
+     */
+    public Kernel {
+      if (kernel == null || kernel.getFileName() == null) {
+        throw new IllegalArgumentException("A guest of this kind needs the file of its kernel");
+      }
+    }
+
     /** The same with bare file names: a host that the guest goes to has no use for the rest. */
     Kernel withoutDirectories() {
       return new Kernel(

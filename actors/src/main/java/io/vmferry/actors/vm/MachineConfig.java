@@ -67,6 +67,15 @@ public record MachineConfig(
     return guest instanceof GuestSource.Kernel kernel ? kernel.withoutDirectories() : guest;
   }
 
+  /** Jackson makes null of null. */
+  private static GuestSource guest(JsonNode json) throws JsonProcessingException {
+    GuestSource guest = JSON.treeToValue(json, GuestSource.class);
+    if (guest == null) {
+      throw new IllegalArgumentException("it does not say what the guest is");
+    }
+    return guest;
+  }
+
   /**
    * Reads a payload.
    *
@@ -83,7 +92,7 @@ public record MachineConfig(
               config.cpus(),
               config.memoryBytes(),
               PageSize.parse(own.path("page_size").asText()),
-              JSON.treeToValue(own.path("guest"), GuestSource.class));
+              guest(own.path("guest")));
       return new MachineConfig(spec, config.mappings(), config.commonCpuid(), identity(own));
     } catch (JsonProcessingException | IllegalArgumentException e) {
       throw new IOException("The guest's configuration is damaged: " + e.getMessage(), e);

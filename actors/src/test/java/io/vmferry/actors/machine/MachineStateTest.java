@@ -36,6 +36,13 @@ class MachineStateTest {
     assertTrue(message.contains(because), message);
   }
 
+  @Test
+  void refusesMoreValuesThanAStateHas() {
+    String message = refusal("{\"vmferry\": [" + "0,".repeat(1_000_000) + "0]}");
+
+    assertEquals("The machine state is not JSON.", message);
+  }
+
   private static String refusal(String json) {
     return assertThrows(IOException.class, () -> MachineState.parse(ByteString.fromString(json)))
         .getMessage();

@@ -16,10 +16,12 @@ import org.apache.pekko.http.javadsl.model.HttpEntities;
 import org.apache.pekko.http.javadsl.model.HttpResponse;
 import org.apache.pekko.http.javadsl.server.AllDirectives;
 import org.apache.pekko.http.javadsl.server.ExceptionHandler;
+import org.apache.pekko.http.javadsl.server.MalformedRequestContentRejection;
 import org.apache.pekko.http.javadsl.server.MethodRejection;
 import org.apache.pekko.http.javadsl.server.RejectionHandler;
 import org.apache.pekko.http.javadsl.server.Route;
 import org.apache.pekko.http.javadsl.unmarshalling.Unmarshaller;
+import org.apache.pekko.http.scaladsl.model.EntityStreamSizeException;
 
 /**
  * The routes of a node. Every answer that is not a success has a {@link
@@ -184,6 +186,18 @@ public final class Routes extends AllDirectives {
 
   private RejectionHandler rejections() {
     return RejectionHandler.newBuilder()
+        .handle(
+            MalformedRequestContentRejection.class,
+            bad ->
+                complete(
+                    bad.getCause() instanceof EntityStreamSizeException
+                        ? Answers.problem(
+                            413,
+                            "TOO_LONG",
+                            "The body is longer than any that a route takes",
+                            "Send a small JSON document")
+                        : Answers.problem(
+                            400, "BAD_REQUEST", "The body cannot be read", "Send JSON in UTF-8")))
         .handleAll(
             MethodRejection.class,
             methods ->

@@ -29,6 +29,7 @@ import org.apache.pekko.http.javadsl.model.HttpResponse;
 import org.apache.pekko.http.javadsl.model.StatusCodes;
 import org.apache.pekko.http.javadsl.server.AllDirectives;
 import org.apache.pekko.http.javadsl.server.Route;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -169,6 +170,9 @@ final class StoreRoutes extends AllDirectives {
                     body -> {
                       StoreProtocol.Session about =
                           Json.STRICT.readValue(body, StoreProtocol.Session.class);
+                      if (about == null) {
+                        throw new SnapshotException("That is no session.");
+                      }
                       checked(about.name());
                       beginning.begin(about);
                       return done();
@@ -189,8 +193,8 @@ final class StoreRoutes extends AllDirectives {
                     })));
   }
 
-  private static String checked(String name) throws IOException {
-    if (!SnapshotNames.isOne(name)) {
+  private static String checked(@Nullable String name) throws IOException {
+    if (name == null || !SnapshotNames.isOne(name)) {
       throw new SnapshotException("That is no name for a snapshot.");
     }
     return name;

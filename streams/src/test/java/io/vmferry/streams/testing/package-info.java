@@ -1,4 +1,7 @@
-/** What tests of several modules need of the transport: certificates made on the spot. */
+/**
+ * What tests of several modules need: certificates made on the spot, a link that can be broken, and
+ * bad input with those who send it.
+ */
 @NullMarked
 package io.vmferry.streams.testing;
 

@@ -37,7 +37,7 @@ final class ChunkCache implements AutoCloseable {
    * @param into a direct buffer, filled to its limit
    */
   void read(ChunkName name, int lengthBytes, int from, ByteBuffer into) throws IOException {
-    if (copyKept(name, from, into)) {
+    if (copyKept(name, lengthBytes, from, into)) {
       return;
     }
     ChunkOpener free = openers.poll();
@@ -57,10 +57,11 @@ final class ChunkCache implements AutoCloseable {
     }
   }
 
-  private boolean copyKept(ChunkName name, int from, ByteBuffer into) {
+  private boolean copyKept(ChunkName name, int lengthBytes, int from, ByteBuffer into) {
     synchronized (kept) {
       ByteBuffer whole = kept.get(name);
-      if (whole == null) {
+      // A manifest that gives one chunk two lengths lies; reading it says so.
+      if (whole == null || whole.limit() != lengthBytes) {
         return false;
       }
       into.put(whole.duplicate().position(from).limit(from + into.remaining()));
