@@ -1,15 +1,22 @@
 package io.vmferry.daemon.cli;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
+import io.vmferry.actors.migration.Failures;
+import io.vmferry.daemon.access.BearerToken;
 import io.vmferry.daemon.api.Json;
+import io.vmferry.daemon.client.Credentials;
 import io.vmferry.daemon.client.NodeClient;
 import io.vmferry.daemon.render.Terminal;
+import io.vmferry.streams.transport.TlsIdentity;
+import java.io.IOException;
 import java.io.PrintWriter;
 import java.net.URI;
 import java.net.URISyntaxException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What every subcommand shares: the streams, the environment and the options of the whole command
@@ -25,6 +32,8 @@ final class Console {
   private boolean json;
   private boolean verbose;
   private String node;
+  private @Nullable Path tokenFile;
+  private @Nullable Path nodeTlsDir;
 
   Console(PrintWriter out, PrintWriter err, Map<String, String> environment, Terminal terminal) {
     this.out = out;
@@ -32,6 +41,12 @@ final class Console {
     this.environment = Map.copyOf(environment);
     this.terminal = terminal;
     this.node = environment.getOrDefault("VMFERRY_NODE", DEFAULT_NODE);
+    this.tokenFile = path(environment.get("VMFERRY_TOKEN_FILE"));
+    this.nodeTlsDir = path(environment.get("VMFERRY_TLS_DIR"));
+  }
+
+  private static @Nullable Path path(@Nullable String variable) {
+    return variable == null || variable.isEmpty() ? null : Path.of(variable);
   }
 
   /** The process's own streams; bin/vmferry tells whether stderr is a terminal and how wide. */
@@ -80,13 +95,34 @@ final class Console {
     this.node = node;
   }
 
+  void setTokenFile(Path tokenFile) {
+    this.tokenFile = tokenFile;
+  }
+
+  void setNodeTlsDir(Path nodeTlsDir) {
+    this.nodeTlsDir = nodeTlsDir;
+  }
+
   /** A client of the node that the command line or the environment names. */
   NodeClient client() {
+    URI uri = nodeUri();
+    try {
+      return new NodeClient(
+          uri,
+          new Credentials(
+              tokenFile == null ? null : BearerToken.load(tokenFile),
+              nodeTlsDir == null ? null : TlsIdentity.loadTrust(nodeTlsDir)));
+    } catch (IOException | IllegalArgumentException e) {
+      throw new CommandFailure(ExitCodes.USAGE, Failures.sentence(e), e);
+    }
+  }
+
+  private URI nodeUri() {
     try {
       URI uri = new URI(node);
       boolean http = "http".equals(uri.getScheme()) || "https".equals(uri.getScheme());
       if (http && uri.getHost() != null) {
-        return new NodeClient(uri);
+        return uri;
       }
     } catch (URISyntaxException e) {
       // Reported below, like a URL of another kind.
@@ -95,7 +131,8 @@ final class Console {
         ExitCodes.USAGE,
         "'"
             + node
-            + "' is not the URL of a node: write http://<host>:<port> (--node, VMFERRY_NODE)");
+            + "' is not the URL of a node: write http://<host>:<port> or https://<host>:<port>"
+            + " (--node, VMFERRY_NODE)");
   }
 
   /** Prints {@code lines}, or {@code document} as JSON where -o json asks for it. */

@@ -169,7 +169,7 @@ final class MigrateCommand implements Callable<Integer> {
       return client.cluster().nodes().stream()
           .filter(node -> node.name().equals(to) && !node.http().isEmpty())
           .findFirst()
-          .map(node -> new NodeClient(URI.create(node.http())))
+          .map(node -> client.of(URI.create(node.http())))
           .orElse(null);
     } catch (IOException e) {
       return null;

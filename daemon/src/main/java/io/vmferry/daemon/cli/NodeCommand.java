@@ -1,5 +1,6 @@
 package io.vmferry.daemon.cli;
 
+import io.vmferry.daemon.node.HttpFlags;
 import io.vmferry.daemon.node.NodeFailure;
 import io.vmferry.daemon.node.NodeFlags;
 import io.vmferry.daemon.node.NodeProcess;
@@ -30,7 +31,8 @@ final class NodeCommand implements Callable<Integer> {
       names = "--config",
       paramLabel = "FILE",
       description =
-          "Settings (HOCON): vmferry.node { name, http, cluster, seeds, data, log-file }.")
+          "Settings (HOCON): vmferry.node { name, http { address, tls-dir, token-file,"
+              + " client-certificates }, cluster, seeds, data, log-file }.")
   private @Nullable Path config;
 
   @Option(
@@ -43,10 +45,34 @@ final class NodeCommand implements Callable<Integer> {
       names = "--http",
       paramLabel = "HOST:PORT",
       description = {
-        "Where the commands reach it: a loopback address; port 0 for a free port.",
-        "Default: 127.0.0.1:8700."
+        "Where the commands reach it; port 0 for a free port. Other than loopback addresses need",
+        "TLS, and a token or client certificates. Default: 127.0.0.1:8700."
       })
   private @Nullable String http;
+
+  @Option(
+      names = "--http-tls-dir",
+      paramLabel = "DIR",
+      description = {
+        "TLS for the commands: a directory with ca-cert.pem, server-cert.pem and",
+        "server-key.pem. New files need no restart. Default: plain HTTP."
+      })
+  private @Nullable Path httpTlsDir;
+
+  @Option(
+      names = "--http-token-file",
+      paramLabel = "FILE",
+      description = {
+        "Commands must show the token in this file (--token-file), which only its owner may",
+        "read. A new one needs no restart. Default: none."
+      })
+  private @Nullable Path httpTokenFile;
+
+  @Option(
+      names = "--http-client-certificates",
+      description = "Commands must show a certificate of the authority in ca-cert.pem.",
+      arity = "0")
+  private @Nullable Boolean httpClientCertificates;
 
   @Option(
       names = "--cluster",
@@ -90,7 +116,15 @@ final class NodeCommand implements Callable<Integer> {
   public Integer call() throws Exception {
     try {
       NodeSettings settings =
-          NodeSettings.read(new NodeFlags(config, name, http, cluster, seeds, data, logFile));
+          NodeSettings.read(
+              new NodeFlags(
+                  config,
+                  name,
+                  new HttpFlags(http, httpTlsDir, httpTokenFile, httpClientCertificates),
+                  cluster,
+                  seeds,
+                  data,
+                  logFile));
       if (settings.logFile() != null) {
         LogFile.start(settings.logFile());
       }

@@ -1,5 +1,6 @@
 package io.vmferry.daemon.cli;
 
+import io.vmferry.daemon.client.NodeDistrustException;
 import io.vmferry.daemon.client.NodeException;
 import io.vmferry.daemon.client.NodeUnreachableException;
 import io.vmferry.daemon.options.OptionSyntaxException;
@@ -8,6 +9,7 @@ import io.vmferry.daemon.units.Rates;
 import io.vmferry.daemon.units.Sizes;
 import io.vmferry.daemon.units.UnitFormatException;
 import java.io.PrintWriter;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.function.Supplier;
 import picocli.CommandLine;
@@ -70,6 +72,27 @@ final class VmferryCommand implements Runnable {
           "The node to talk to. Default: $VMFERRY_NODE, or else " + Console.DEFAULT_NODE + ".")
   void setNode(String url) {
     console.setNode(url);
+  }
+
+  @Option(
+      names = "--token-file",
+      paramLabel = "FILE",
+      scope = ScopeType.INHERIT,
+      description =
+          "With the token that the node wants; for its owner alone. Default: $VMFERRY_TOKEN_FILE.")
+  void setTokenFile(Path file) {
+    console.setTokenFile(file);
+  }
+
+  @Option(
+      names = "--node-tls-dir",
+      paramLabel = "DIR",
+      scope = ScopeType.INHERIT,
+      description =
+          "For a node at https: with ca-cert.pem, and client-cert.pem and client-key.pem if it wants"
+              + " a certificate. Default: $VMFERRY_TLS_DIR, or else the JDK's authorities.")
+  void setNodeTlsDir(Path directory) {
+    console.setNodeTlsDir(directory);
   }
 
   @Option(
@@ -187,6 +210,15 @@ final class VmferryCommand implements Runnable {
               + unreachable.node()
               + ". Start one with 'vmferry node', or name another with --node or VMFERRY_NODE.");
       return ExitCodes.UNREACHABLE;
+    }
+    if (e instanceof NodeDistrustException distrust) {
+      err.println(
+          "vmferry: TLS with the node at "
+              + distrust.node()
+              + " failed: "
+              + distrust.getMessage()
+              + ". Look at --node-tls-dir (or VMFERRY_TLS_DIR) here and --http-tls-dir there.");
+      return ExitCodes.FAILED;
     }
     if (e instanceof NodeException refused) {
       err.println("vmferry: " + ProblemText.of(refused.problem()));

@@ -1,6 +1,7 @@
 package io.vmferry.daemon.client;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
+import io.vmferry.daemon.access.BearerToken;
 import io.vmferry.daemon.api.ClusterView;
 import io.vmferry.daemon.api.ConsoleView;
 import io.vmferry.daemon.api.CreateVmRequest;
@@ -13,6 +14,7 @@ import io.vmferry.daemon.api.ReceiveMigrationRequest;
 import io.vmferry.daemon.api.SendMigrationRequest;
 import io.vmferry.daemon.api.VmList;
 import io.vmferry.daemon.api.VmView;
+import io.vmferry.streams.transport.TlsIdentity;
 import java.io.IOException;
 import java.io.InterruptedIOException;
 import java.io.UncheckedIOException;
@@ -31,14 +33,15 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
+import javax.net.ssl.SSLException;
 import org.jspecify.annotations.Nullable;
 
 /**
  * A node's /v1 routes as methods. Thread-safe.
  *
  * <p>Every method throws {@link NodeException} if the node answers with a problem, {@link
- * NodeUnreachableException} if it does not answer, and {@link InterruptedIOException} if the thread
- * is interrupted meanwhile.
+ * NodeUnreachableException} if it does not answer, {@link NodeDistrustException} if TLS with it
+ * fails, and {@link InterruptedIOException} if the thread is interrupted meanwhile.
  */
 public final class NodeClient {
   private static final Duration CONNECT_TIMEOUT = Duration.ofSeconds(5);
@@ -49,17 +52,56 @@ public final class NodeClient {
   private static final Duration RECONNECT_LIMIT = Duration.ofSeconds(10);
 
   private final URI node;
-  private final HttpClient http =
-      HttpClient.newBuilder()
-          .version(HttpClient.Version.HTTP_1_1)
-          .connectTimeout(CONNECT_TIMEOUT)
-          .build();
+  private final Credentials credentials;
+  private final HttpClient http;
 
   /**
    * @param node the node's URL, {@code http://host:port}, without a path
    */
   public NodeClient(URI node) {
+    this(node, Credentials.NONE);
+  }
+
+  /**
+   * @param node the node's URL, {@code http://host:port} or {@code https://host:port}, without a
+   *     path; with https the node's certificate must be for that host
+   * @throws IllegalArgumentException with one sentence for the user if the credentials must not be
+   *     shown there
+   */
+  public NodeClient(URI node, Credentials credentials) {
+    if (!credentials.mayGoTo(node)) {
+      throw new IllegalArgumentException(
+          "The token is not sent to "
+              + node
+              + ", where everybody on the way could read it: write https://, or ask a node on"
+              + " this host");
+    }
     this.node = node;
+    this.credentials = credentials;
+    this.http = http(node, credentials.tls());
+  }
+
+  private static HttpClient http(URI node, @Nullable TlsIdentity tls) {
+    HttpClient.Builder builder =
+        HttpClient.newBuilder()
+            .version(HttpClient.Version.HTTP_1_1)
+            .connectTimeout(CONNECT_TIMEOUT);
+    if (tls != null) {
+      builder
+          .sslContext(tls.context())
+          .sslParameters(tls.engine(node.getHost(), node.getPort()).getSSLParameters());
+    }
+    return builder.build();
+  }
+
+  /**
+   * A client of another node of the cluster. It shows what this one does, unless that would be less
+   * protected on the way.
+   */
+  public NodeClient of(URI other) {
+    boolean asSafe = Credentials.isEncrypted(other) || !Credentials.isEncrypted(node);
+    return new NodeClient(
+        other, asSafe && credentials.mayGoTo(other) ? credentials : Credentials.NONE);
   }
 
   /** The node's URL. */
@@ -274,7 +316,10 @@ public final class NodeClient {
   }
 
   private HttpRequest.Builder request(String path) {
-    return HttpRequest.newBuilder(node.resolve(path)).header("Accept", "application/json");
+    HttpRequest.Builder request =
+        HttpRequest.newBuilder(node.resolve(path)).header("Accept", "application/json");
+    BearerToken token = credentials.token();
+    return token == null ? request : request.header("Authorization", token.header());
   }
 
   private <T> HttpResponse<T> exchange(HttpRequest request, BodyHandler<T> handler)
@@ -287,6 +332,11 @@ public final class NodeClient {
       interrupted.initCause(e);
       throw interrupted;
     } catch (IOException e) {
+      for (Throwable cause = e; cause != null; cause = cause.getCause()) {
+        if (cause instanceof SSLException distrust) {
+          throw new NodeDistrustException(node, distrust);
+        }
+      }
       throw new NodeUnreachableException(node, e);
     }
   }

@@ -11,6 +11,7 @@ import java.util.stream.Collectors;
 import org.apache.pekko.http.javadsl.model.ContentTypes;
 import org.apache.pekko.http.javadsl.model.HttpEntities;
 import org.apache.pekko.http.javadsl.model.HttpResponse;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -26,7 +27,7 @@ final class Answers {
         .withEntity(HttpEntities.create(ContentTypes.APPLICATION_JSON, write(body)));
   }
 
-  static HttpResponse problem(int status, String code, String message, String hint) {
+  static HttpResponse problem(int status, String code, String message, @Nullable String hint) {
     return json(status, Problem.of(code, message, hint));
   }
 

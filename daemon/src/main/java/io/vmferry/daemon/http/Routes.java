@@ -7,7 +7,6 @@ import io.vmferry.daemon.api.MigrateRequest;
 import io.vmferry.daemon.api.ReceiveMigrationRequest;
 import io.vmferry.daemon.api.SendMigrationRequest;
 import java.util.Locale;
-import java.util.Set;
 import java.util.concurrent.CompletionStage;
 import java.util.function.Function;
 import java.util.function.Supplier;
@@ -27,19 +26,18 @@ import org.apache.pekko.http.scaladsl.model.EntityStreamSizeException;
  * The routes of a node. Every answer that is not a success has a {@link
  * io.vmferry.daemon.api.Problem} as its body.
  */
-public final class Routes extends AllDirectives {
-  private static final Set<String> LOOPBACK_HOSTS =
-      Set.of("127.0.0.1", "localhost", "::1", "[::1]");
-
+final class Routes extends AllDirectives {
   private final NodeApi node;
+  private final Admission admission;
 
-  private Routes(NodeApi node) {
+  private Routes(NodeApi node, HttpPolicy policy) {
     this.node = node;
+    this.admission = new Admission(policy);
   }
 
-  /** The routes over {@code node}. */
-  public static Route of(NodeApi node) {
-    return new Routes(node).all();
+  /** The routes over {@code node}, for those whom the policy lets in. */
+  static Route of(NodeApi node, HttpPolicy policy) {
+    return new Routes(node, policy).all();
   }
 
   private Route all() {
@@ -53,31 +51,11 @@ public final class Routes extends AllDirectives {
             handleExceptions(
                 exceptions,
                 () ->
-                    localCallersOnly(
+                    admission.admit(
                         () ->
                             concat(
                                 health(),
                                 pathPrefix("v1", () -> concat(vms(), migrations(), cluster()))))));
-  }
-
-  /**
-   * A loopback port can be reached by any web page in a browser on this host: a page says where it
-   * is from in Origin, and one that made its own name resolve to loopback says that name in Host.
-   */
-  private Route localCallersOnly(Supplier<Route> inner) {
-    return optionalHeaderValueByName(
-        "Origin",
-        origin ->
-            extractHost(
-                host ->
-                    origin.isEmpty() && LOOPBACK_HOSTS.contains(host)
-                        ? inner.get()
-                        : complete(
-                            Answers.problem(
-                                403,
-                                "FOREIGN_ORIGIN",
-                                "This node takes no requests from web pages or under other names",
-                                "Ask http://127.0.0.1:<port>, without an Origin header"))));
   }
 
   private Route health() {

@@ -9,7 +9,7 @@ import org.jspecify.annotations.Nullable;
  *
  * @param config the configuration file
  * @param name the node's name
- * @param http host:port of the management routes
+ * @param http the management routes
  * @param cluster host:port of the cluster address
  * @param seeds host:port of members to join; empty for none given
  * @param data the node's directory
@@ -18,7 +18,7 @@ import org.jspecify.annotations.Nullable;
 public record NodeFlags(
     @Nullable Path config,
     @Nullable String name,
-    @Nullable String http,
+    HttpFlags http,
     @Nullable String cluster,
     List<String> seeds,
     @Nullable Path data,

@@ -6,7 +6,7 @@ import io.vmferry.actors.ownership.OwnershipNote;
 import io.vmferry.cluster.ClusterConfig;
 import io.vmferry.cluster.ClusterNode;
 import io.vmferry.cluster.node.NodeAgent;
-import io.vmferry.daemon.http.Routes;
+import io.vmferry.daemon.http.HttpListener;
 import java.io.IOException;
 import java.net.BindException;
 import java.time.Duration;
@@ -23,7 +23,6 @@ import org.apache.pekko.actor.typed.javadsl.AskPattern;
 import org.apache.pekko.cluster.typed.Cluster;
 import org.apache.pekko.cluster.typed.SelfUp;
 import org.apache.pekko.cluster.typed.Subscribe;
-import org.apache.pekko.http.javadsl.Http;
 import org.apache.pekko.http.javadsl.ServerBinding;
 
 /**
@@ -124,7 +123,7 @@ public final class NodeProcess {
             settings.askTimeout(),
             settings.createTimeout());
     ServerBinding binding = bind(settings, system, node);
-    String http = "http://" + new HostPort(settings.http().host(), port(binding));
+    String http = url(settings, binding);
     parts.cluster().agent().tell(new NodeAgent.AnnounceHttp(http));
     new NodeShutdown(system, parts, node, binding, data, ledger, settings.drainTimeout())
         .register(HTTP_END_LIMIT);
@@ -138,16 +137,25 @@ public final class NodeProcess {
       NodeSettings settings, ActorSystem<NodeGuardian.Command> system, LocalNode node) {
     try {
       return await(
-          Http.get(system)
-              .newServerAt(settings.http().host(), settings.http().port())
-              .bind(Routes.of(node)));
+          HttpListener.bind(
+              system,
+              settings.http().address().host(),
+              settings.http().address().port(),
+              node,
+              settings.http().policy()));
     } catch (CompletionException e) {
-      throw cannotListen("--http", settings.http(), e);
+      throw cannotListen("--http", settings.http().address(), e);
     }
   }
 
-  private static int port(ServerBinding binding) {
-    return binding.localAddress().getPort();
+  /** Where commands reach it; on every address of the host it is the one of the cluster. */
+  private static String url(NodeSettings settings, ServerBinding binding) {
+    HostPort http = settings.http().address();
+    boolean everywhere = http.address("--http").isAnyLocalAddress();
+    return settings
+        .http()
+        .url(
+            everywhere ? settings.cluster().host() : http.host(), binding.localAddress().getPort());
   }
 
   private static void join(NodeSettings settings, ActorSystem<NodeGuardian.Command> system) {

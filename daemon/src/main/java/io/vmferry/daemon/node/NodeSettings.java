@@ -18,7 +18,7 @@ import org.jspecify.annotations.Nullable;
  * vmferry.node}, says what each is for).
  *
  * @param name the node's name
- * @param http where the management routes listen, on loopback
+ * @param http the management routes
  * @param cluster the cluster address
  * @param seeds {@code host:port} of members to join
  * @param data the node's directory; null for a temporary one
@@ -27,7 +27,7 @@ import org.jspecify.annotations.Nullable;
  */
 public record NodeSettings(
     String name,
-    HostPort http,
+    HttpSettings http,
     HostPort cluster,
     List<HostPort> seeds,
     @Nullable Path data,
@@ -52,15 +52,7 @@ public record NodeSettings(
   }
 
   private static NodeSettings read(NodeFlags flags, Config file, Config node) {
-    HostPort http = HostPort.parse("--http", or(flags.http(), () -> node.getString("http")));
-    if (!http.address("--http").isLoopbackAddress()) {
-      throw NodeFailure.usage(
-          "--http "
-              + http
-              + " is not a loopback address, and the management routes have no TLS and no token"
-              + " yet: write 127.0.0.1:"
-              + http.port());
-    }
+    HttpSettings http = HttpSettings.read(flags.http(), node.getConfig("http"));
     HostPort cluster =
         HostPort.parse("--cluster", or(flags.cluster(), () -> node.getString("cluster")));
     if (cluster.address("--cluster").isAnyLocalAddress()) {
@@ -158,7 +150,7 @@ public record NodeSettings(
     return flag == null ? otherwise.get() : flag;
   }
 
-  private static @Nullable Path path(@Nullable Path flag, String otherwise) {
+  static @Nullable Path path(@Nullable Path flag, String otherwise) {
     if (flag == null && otherwise.isEmpty()) {
       return null;
     }

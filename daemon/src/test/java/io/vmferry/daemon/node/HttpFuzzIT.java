@@ -14,7 +14,8 @@ import io.vmferry.cluster.node.NodeDirectory;
 import io.vmferry.cluster.orchestrator.Orchestrator;
 import io.vmferry.daemon.api.Json;
 import io.vmferry.daemon.api.Problem;
-import io.vmferry.daemon.http.Routes;
+import io.vmferry.daemon.http.HttpListener;
+import io.vmferry.daemon.http.HttpPolicy;
 import io.vmferry.streams.testing.Fuzz;
 import io.vmferry.streams.testing.JsonMutator;
 import io.vmferry.streams.testing.Mutator;
@@ -28,7 +29,6 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Random;
 import org.apache.pekko.actor.testkit.typed.javadsl.ActorTestKit;
-import org.apache.pekko.http.javadsl.Http;
 import org.apache.pekko.http.javadsl.ServerBinding;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -89,7 +89,8 @@ class HttpFuzzIT {
   static void bind() {
     NodeSettings settings =
         NodeSettings.read(
-            new NodeFlags(null, "n", "127.0.0.1:0", "127.0.0.1:0", List.of(), null, null));
+            new NodeFlags(
+                null, "n", HttpFlags.at("127.0.0.1:0"), "127.0.0.1:0", List.of(), null, null));
     ClusterNode cluster =
         new ClusterNode(
             ClusterSettings.from(settings.config(), "127.0.0.1", 1),
@@ -109,9 +110,7 @@ class HttpFuzzIT {
             ASK,
             ASK);
     ServerBinding binding =
-        Http.get(KIT.system())
-            .newServerAt("127.0.0.1", 0)
-            .bind(Routes.of(node))
+        HttpListener.bind(KIT.system(), "127.0.0.1", 0, node, HttpPolicy.OPEN)
             .toCompletableFuture()
             .join();
     port = binding.localAddress().getPort();

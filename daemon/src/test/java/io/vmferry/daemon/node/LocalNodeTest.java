@@ -76,7 +76,8 @@ class LocalNodeTest {
   private LocalNode node(Duration timeout) {
     NodeSettings settings =
         NodeSettings.read(
-            new NodeFlags(null, "n", "127.0.0.1:0", "127.0.0.1:0", List.of(), null, null));
+            new NodeFlags(
+                null, "n", HttpFlags.at("127.0.0.1:0"), "127.0.0.1:0", List.of(), null, null));
     ClusterNode cluster =
         new ClusterNode(
             ClusterSettings.from(settings.config(), "127.0.0.1", 1),

@@ -19,7 +19,7 @@ class NodeSettingsTest {
   @TempDir private Path directory;
 
   private static NodeFlags flags(Path config) {
-    return new NodeFlags(config, null, null, null, List.of(), null, null);
+    return new NodeFlags(config, null, HttpFlags.at(null), null, List.of(), null, null);
   }
 
   private Path file(String text) throws IOException {
@@ -30,7 +30,7 @@ class NodeSettingsTest {
   void withoutFlagsAndFileTheDefaultsHold() {
     NodeSettings settings = NodeSettings.read(flags(null));
 
-    assertEquals(new HostPort("127.0.0.1", 8700), settings.http());
+    assertEquals(new HostPort("127.0.0.1", 8700), settings.http().address());
     assertEquals(new HostPort("127.0.0.1", 8701), settings.cluster());
     assertEquals(List.of(), settings.seeds());
     assertNull(settings.data());
@@ -40,17 +40,18 @@ class NodeSettingsTest {
   void aFlagIsAboveTheFileAndTheFileAboveTheDefaults() throws Exception {
     Path file =
         file(
-            "vmferry.node { name = file, http = \"127.0.0.1:1\", cluster = \"127.0.0.1:2\","
+            "vmferry.node { name = file, http.address = \"127.0.0.1:1\", cluster = \"127.0.0.1:2\","
                 + " seeds = [\"h:3\"], ask-timeout = 7s }\n"
                 + "vmferry.cluster.stale-after = 9s\n"
                 + "pekko.cluster.seed-node-timeout = 3s");
 
     NodeSettings settings =
         NodeSettings.read(
-            new NodeFlags(file, "flag", null, "127.0.0.1:5", List.of(), directory, null));
+            new NodeFlags(
+                file, "flag", HttpFlags.at(null), "127.0.0.1:5", List.of(), directory, null));
 
     assertEquals("flag", settings.name());
-    assertEquals(new HostPort("127.0.0.1", 1), settings.http());
+    assertEquals(new HostPort("127.0.0.1", 1), settings.http().address());
     assertEquals(new HostPort("127.0.0.1", 5), settings.cluster());
     assertEquals(List.of(new HostPort("h", 3)), settings.seeds());
     assertEquals(directory, settings.data());
@@ -73,6 +74,8 @@ class NodeSettingsTest {
         "vmferry.node.history = 0",
         "vmferry.node.seeds = here",
         "vmferry.cluster.stale-after = soon",
+        "vmferry.node.http = \"127.0.0.1:1\"",
+        "vmferry.node.http.token-files = x",
       })
   void aFileThatIsWrongIsTheCallersError(String text) throws Exception {
     NodeFlags flags = flags(file(text));
@@ -92,19 +95,9 @@ class NodeSettingsTest {
   }
 
   @Test
-  void theRoutesListenOnLoopbackOnly() {
-    for (String http : List.of("0.0.0.0:8700", "192.0.2.1:8700", "[::]:8700")) {
-      NodeFlags flags = new NodeFlags(null, null, http, null, List.of(), null, null);
-
-      NodeFailure failure = assertThrows(NodeFailure.class, () -> NodeSettings.read(flags));
-
-      assertTrue(String.valueOf(failure.getMessage()).contains("not a loopback address"), http);
-    }
-  }
-
-  @Test
   void aSeedNeedsAPort() {
-    NodeFlags flags = new NodeFlags(null, null, null, null, List.of("h:0"), null, null);
+    NodeFlags flags =
+        new NodeFlags(null, null, HttpFlags.at(null), null, List.of("h:0"), null, null);
 
     assertThrows(NodeFailure.class, () -> NodeSettings.read(flags));
   }

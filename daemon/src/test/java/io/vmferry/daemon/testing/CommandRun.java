@@ -15,7 +15,7 @@ import java.util.regex.Pattern;
 /** The vmferry command in a JVM of its own, its streams in files. Closing it kills it. */
 public final class CommandRun implements AutoCloseable {
   private static final Duration PATIENCE = Duration.ofSeconds(60);
-  private static final Pattern READY = Pattern.compile("is ready: (http://\\S+), cluster (\\S+)");
+  private static final Pattern READY = Pattern.compile("is ready: (https?://\\S+), cluster (\\S+)");
 
   private final Process process;
   private final Path out;
@@ -33,6 +33,12 @@ public final class CommandRun implements AutoCloseable {
    * @param directory for its output and its temporary files
    */
   public static CommandRun start(Path directory, String... args) throws IOException {
+    return start(directory, List.of(), args);
+  }
+
+  /** The same with more options for its JVM. */
+  public static CommandRun start(Path directory, List<String> jvmOptions, String... args)
+      throws IOException {
     // A shell without job control starts its children with SIGINT ignored; the JVM respects that.
     List<String> line =
         new ArrayList<>(
@@ -45,16 +51,18 @@ public final class CommandRun implements AutoCloseable {
                 "-XX:TieredStopAtLevel=1",
                 "-Djna.nosys=true",
                 "-Djava.io.tmpdir=" + directory,
-                "-Dpekko.cluster.seed-node-timeout=500ms",
-                "-cp",
-                System.getProperty("java.class.path"),
-                "io.vmferry.daemon.cli.Main"));
+                "-Dpekko.cluster.seed-node-timeout=500ms"));
+    line.addAll(jvmOptions);
+    line.addAll(
+        List.of("-cp", System.getProperty("java.class.path"), "io.vmferry.daemon.cli.Main"));
     line.addAll(List.of(args));
     Path out = Files.createTempFile(directory, "run", ".out");
     Path err = Files.createTempFile(directory, "run", ".err");
     ProcessBuilder builder =
         new ProcessBuilder(line).redirectOutput(out.toFile()).redirectError(err.toFile());
-    builder.environment().remove("VMFERRY_NODE");
+    for (String variable : List.of("VMFERRY_NODE", "VMFERRY_TOKEN_FILE", "VMFERRY_TLS_DIR")) {
+      builder.environment().remove(variable);
+    }
     return new CommandRun(builder.start(), out, err);
   }
 

@@ -15,11 +15,12 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.LinkedBlockingQueue;
+import org.jspecify.annotations.Nullable;
 
 /** A node that answers what a test told it to, and remembers what it was asked. */
 public final class FakeNode implements AutoCloseable {
   /** A request as it came. */
-  public record Request(String method, String path, String body) {}
+  public record Request(String method, String path, String body, @Nullable String authorization) {}
 
   private record Answer(int status, String body, CountDownLatch hold) {}
 
@@ -62,7 +63,8 @@ public final class FakeNode implements AutoCloseable {
     String path = exchange.getRequestURI().getRawPath();
     String method = exchange.getRequestMethod();
     String body = new String(exchange.getRequestBody().readAllBytes(), StandardCharsets.UTF_8);
-    requests.add(new Request(method, path, body));
+    requests.add(
+        new Request(method, path, body, exchange.getRequestHeaders().getFirst("Authorization")));
     Answer answer = answers.get(method + " " + path);
     if (answer == null) {
       answer =

@@ -12,13 +12,13 @@ import javax.net.ssl.SSLException;
 import org.jspecify.annotations.Nullable;
 
 /** What a failure of TLS means to the user: which side's certificate is wrong, and how. */
-final class TlsFailures {
+public final class TlsFailures {
   private static final Pattern ALERT = Pattern.compile("fatal alert: (\\w+)");
 
   private TlsFailures() {}
 
   /** One clause, without the connection. */
-  static String explain(SSLException failure) {
+  public static String explain(SSLException failure) {
     String text = String.valueOf(failure.getMessage());
     Matcher alert = ALERT.matcher(text);
     if (alert.find()) {

@@ -14,7 +14,9 @@ import java.security.cert.CertificateNotYetValidException;
 import java.security.cert.X509Certificate;
 import java.util.List;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
+import javax.net.ssl.KeyManager;
 import javax.net.ssl.KeyManagerFactory;
 import javax.net.ssl.SSLContext;
 import javax.net.ssl.SSLEngine;
@@ -79,37 +81,82 @@ public final class TlsIdentity {
    *     has expired
    */
   public static TlsIdentity load(Path directory, Side side) throws TransportException {
-    if (!Files.isDirectory(directory)) {
-      throw new TransportException("TLS directory " + directory + " is not a directory", null);
-    }
-    for (String file : List.of(CA_FILE, side.certificateFile(), side.keyFile())) {
-      if (!Files.isRegularFile(directory.resolve(file))) {
-        throw new TransportException(
-            "TLS directory "
-                + directory
-                + " has no "
-                + file
-                + "; it needs "
-                + String.join(", ", CA_FILE, side.certificateFile(), side.keyFile()),
-            null);
-      }
-    }
-    List<X509Certificate> authorities = PemFiles.certificates(directory.resolve(CA_FILE));
+    requireThere(directory, files(directory, side));
+    List<X509Certificate> authorities = authorities(directory);
     Path certificateFile = directory.resolve(side.certificateFile());
     List<X509Certificate> chain = PemFiles.certificates(certificateFile);
-    for (X509Certificate authority : authorities) {
-      checkValid(directory.resolve(CA_FILE), authority);
-    }
     checkValid(certificateFile, chain.get(0));
     Path keyFile = directory.resolve(side.keyFile());
     PrivateKey key = PemFiles.privateKey(keyFile, chain.get(0).getPublicKey());
     checkPair(keyFile, key, certificateFile, chain.get(0).getPublicKey());
     try {
-      return new TlsIdentity(side, context(authorities, chain, key));
+      return new TlsIdentity(side, context(authorities, keys(chain, key)));
     } catch (GeneralSecurityException | IOException e) {
-      throw new TransportException(
-          "TLS directory " + directory + " cannot be used: " + e.getMessage(), e);
+      throw unusable(directory, e);
     }
+  }
+
+  /**
+   * Reads a TLS directory for connections to servers that may not ask who this host is: without
+   * {@code client-cert.pem} and {@code client-key.pem} it shows no certificate.
+   *
+   * @throws TransportException as {@link #load} does
+   */
+  public static TlsIdentity loadTrust(Path directory) throws TransportException {
+    Side side = Side.CLIENT;
+    if (Files.exists(directory.resolve(side.certificateFile()))
+        || Files.exists(directory.resolve(side.keyFile()))) {
+      return load(directory, side);
+    }
+    requireThere(directory, List.of(directory.resolve(CA_FILE)));
+    try {
+      return new TlsIdentity(side, context(authorities(directory), new KeyManager[0]));
+    } catch (TransportException e) {
+      throw e;
+    } catch (GeneralSecurityException | IOException e) {
+      throw unusable(directory, e);
+    }
+  }
+
+  private static void requireThere(Path directory, List<Path> files) throws TransportException {
+    if (!Files.isDirectory(directory)) {
+      throw new TransportException("TLS directory " + directory + " is not a directory", null);
+    }
+    for (Path file : files) {
+      if (!Files.isRegularFile(file)) {
+        throw new TransportException(
+            "TLS directory "
+                + directory
+                + " has no "
+                + file.getFileName()
+                + "; it needs "
+                + files.stream()
+                    .map(needed -> needed.getFileName().toString())
+                    .collect(Collectors.joining(", ")),
+            null);
+      }
+    }
+  }
+
+  private static List<X509Certificate> authorities(Path directory) throws TransportException {
+    Path file = directory.resolve(CA_FILE);
+    List<X509Certificate> authorities = PemFiles.certificates(file);
+    for (X509Certificate authority : authorities) {
+      checkValid(file, authority);
+    }
+    return authorities;
+  }
+
+  private static TransportException unusable(Path directory, Exception e) {
+    return new TransportException(
+        "TLS directory " + directory + " cannot be used: " + e.getMessage(), e);
+  }
+
+  /** The files of a TLS directory that {@link #load} reads, there or not. */
+  public static List<Path> files(Path directory, Side side) {
+    return Stream.of(CA_FILE, side.certificateFile(), side.keyFile())
+        .map(directory::resolve)
+        .toList();
   }
 
   private static void checkValid(Path file, X509Certificate certificate) throws TransportException {
@@ -161,8 +208,7 @@ public final class TlsIdentity {
     }
   }
 
-  private static SSLContext context(
-      List<X509Certificate> authorities, List<X509Certificate> chain, PrivateKey key)
+  private static KeyManager[] keys(List<X509Certificate> chain, PrivateKey key)
       throws GeneralSecurityException, IOException {
     char[] noPassword = {}; // the store never leaves this process's memory
     KeyStore own = KeyStore.getInstance("PKCS12");
@@ -170,6 +216,11 @@ public final class TlsIdentity {
     own.setKeyEntry("own", key, noPassword, chain.toArray(new Certificate[0]));
     KeyManagerFactory keys = KeyManagerFactory.getInstance("PKIX");
     keys.init(own, noPassword);
+    return keys.getKeyManagers();
+  }
+
+  private static SSLContext context(List<X509Certificate> authorities, KeyManager[] keys)
+      throws GeneralSecurityException, IOException {
     KeyStore trusted = KeyStore.getInstance("PKCS12");
     trusted.load(null, null);
     for (int i = 0; i < authorities.size(); i++) {
@@ -178,7 +229,7 @@ public final class TlsIdentity {
     TrustManagerFactory trust = TrustManagerFactory.getInstance("PKIX");
     trust.init(trusted);
     SSLContext context = SSLContext.getInstance("TLS");
-    context.init(keys.getKeyManagers(), trust.getTrustManagers(), null);
+    context.init(keys, trust.getTrustManagers(), null);
     return context;
   }
 
@@ -194,11 +245,20 @@ public final class TlsIdentity {
 
   /** An engine for one connection that was accepted: the peer must show a certificate. */
   public SSLEngine engine() {
+    return accepting(true);
+  }
+
+  /** The same for a peer that says in another way who it is, or need not. */
+  public SSLEngine engineForAnyone() {
+    return accepting(false);
+  }
+
+  private SSLEngine accepting(boolean needsCertificate) {
     requireSide(Side.SERVER);
     SSLEngine engine = context.createSSLEngine();
     engine.setUseClientMode(false);
     SSLParameters parameters = parameters(engine);
-    parameters.setNeedClientAuth(true);
+    parameters.setNeedClientAuth(needsCertificate);
     engine.setSSLParameters(parameters);
     return engine;
   }

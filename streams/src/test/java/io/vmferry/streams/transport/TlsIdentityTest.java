@@ -48,6 +48,39 @@ class TlsIdentityTest {
   }
 
   @Test
+  void aServerMayAskNobodyWhoTheyAre() throws Exception {
+    var engine = TlsIdentity.load(directory, Side.SERVER).engineForAnyone();
+
+    assertFalse(engine.getSSLParameters().getNeedClientAuth());
+    assertEquals(Set.of("TLSv1.2", "TLSv1.3"), Set.of(engine.getEnabledProtocols()));
+  }
+
+  @Test
+  void whoOnlyTrustsNeedsTheAuthorityOnly() throws Exception {
+    for (String file : new String[] {"client-cert.pem", "client-key.pem"}) {
+      Files.delete(directory.resolve(file));
+    }
+    assertEquals(Side.CLIENT, TlsIdentity.loadTrust(directory).side());
+
+    Files.delete(directory.resolve("ca-cert.pem"));
+    TransportException refused =
+        assertThrows(TransportException.class, () -> TlsIdentity.loadTrust(directory));
+    assertEquals(
+        "TLS directory " + directory + " has no ca-cert.pem; it needs ca-cert.pem",
+        refused.getMessage());
+  }
+
+  @Test
+  void halfAnIdentityIsNotTakenForNone() throws Exception {
+    Files.delete(directory.resolve("client-cert.pem"));
+
+    TransportException refused =
+        assertThrows(TransportException.class, () -> TlsIdentity.loadTrust(directory));
+
+    assertTrue(refused.getMessage().contains("has no client-cert.pem"), refused::getMessage);
+  }
+
+  @Test
   void speaksModernVersionsAndCiphersOnly() throws Exception {
     var engine = TlsIdentity.load(directory, Side.CLIENT).engine("localhost", 1);
 

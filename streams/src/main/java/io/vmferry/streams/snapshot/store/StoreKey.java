@@ -1,5 +1,6 @@
 package io.vmferry.streams.snapshot.store;
 
+import io.vmferry.streams.secret.SecretFile;
 import io.vmferry.streams.snapshot.SnapshotException;
 import java.io.IOException;
 import java.io.InputStream;
@@ -7,12 +8,9 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.nio.file.attribute.PosixFilePermission;
 import java.security.GeneralSecurityException;
 import java.util.Arrays;
-import java.util.EnumSet;
 import java.util.HexFormat;
-import java.util.Set;
 import javax.crypto.Mac;
 import javax.crypto.SecretKey;
 import javax.crypto.spec.SecretKeySpec;
@@ -33,8 +31,6 @@ public final class StoreKey {
 
   static final String MAC = "HmacSHA256";
   private static final String PURPOSE = "vmferry chunk store 1 ";
-  private static final Set<PosixFilePermission> OWNERS =
-      EnumSet.of(PosixFilePermission.OWNER_READ, PosixFilePermission.OWNER_WRITE);
 
   private final SecretKey encryption;
   private final SecretKey names;
@@ -57,7 +53,10 @@ public final class StoreKey {
   public static StoreKey load(Path file) throws SnapshotException {
     byte[] text;
     try (InputStream in = Files.newInputStream(file)) {
-      requirePrivate(file);
+      if (!SecretFile.isOwnersAlone(file)) {
+        throw new SnapshotException(
+            "Key file " + file + " is open to others than its owner: chmod 600 it.");
+      }
       text = in.readNBytes(2 * BYTES + 3);
     } catch (NoSuchFileException e) {
       throw new SnapshotException("Key file " + file + " does not exist.", e);
@@ -72,16 +71,6 @@ public final class StoreKey {
     } finally {
       Arrays.fill(key, (byte) 0);
       Arrays.fill(text, (byte) 0);
-    }
-  }
-
-  private static void requirePrivate(Path file) throws IOException {
-    Set<PosixFilePermission> rights = EnumSet.copyOf(Files.getPosixFilePermissions(file));
-    rights.removeAll(OWNERS);
-    rights.remove(PosixFilePermission.OWNER_EXECUTE);
-    if (!rights.isEmpty()) {
-      throw new SnapshotException(
-          "Key file " + file + " is open to others than its owner: chmod 600 it.");
     }
   }
 
