@@ -7,6 +7,7 @@ import java.nio.file.attribute.PosixFilePermissions;
 import java.security.SecureRandom;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import java.util.function.Consumer;
 
 /** Runs the benchmarks of the offload daemon. */
@@ -52,27 +53,55 @@ public final class OffloadBench {
   private static List<ScenarioResult> scenarios(OffloadStage stage, List<String> skipped)
       throws IOException, InterruptedException {
     List<ScenarioResult> results = new ArrayList<>();
+    Set<OffloadMode> modes = stage.plan().modes();
     OnDemandScenario onDemand = new OnDemandScenario(stage);
-    results.add(onDemand.startUp());
-    results.add(onDemand.start());
-    long bytes = stage.plan().memoryBytes();
-    try (OffloadGuest random = OffloadGuest.create(bytes, OffloadGuest.Content.RANDOM)) {
-      StoreScenario directories = new StoreScenario(stage, random);
-      results.add(directories.snapshot());
-      results.add(directories.restore());
+    if (modes.contains(OffloadMode.START)) {
+      results.add(onDemand.startUp());
+      results.add(onDemand.start());
     }
-    try (OffloadGuest half = OffloadGuest.create(bytes, OffloadGuest.Content.HALF)) {
-      StoreScenario stores = new StoreScenario(stage, half);
-      Path key = key(stage.path("key"));
-      results.add(stores.chunked(key));
-      results.add(stores.restoreChunked(key));
+    if (modes.contains(OffloadMode.DIR)) {
+      results.addAll(directories(stage));
+    }
+    if (modes.contains(OffloadMode.STORE)) {
+      results.addAll(stores(stage));
+    }
+    if (modes.contains(OffloadMode.ONDEMAND)) {
       if (OffloadStage.mayDropPageCache()) {
-        results.add(onDemand.workingSet(half));
+        results.add(workingSet(stage, onDemand));
       } else {
         skipped.add("the working set: only root can empty the page cache");
       }
     }
     return results;
+  }
+
+  private static List<ScenarioResult> directories(OffloadStage stage)
+      throws IOException, InterruptedException {
+    try (OffloadGuest guest = guest(stage, OffloadGuest.Content.RANDOM)) {
+      StoreScenario directories = new StoreScenario(stage, guest);
+      return List.of(directories.snapshot(), directories.restore());
+    }
+  }
+
+  private static List<ScenarioResult> stores(OffloadStage stage)
+      throws IOException, InterruptedException {
+    try (OffloadGuest guest = guest(stage, OffloadGuest.Content.HALF)) {
+      StoreScenario stores = new StoreScenario(stage, guest);
+      Path key = key(stage.path("key"));
+      return List.of(stores.chunked(key), stores.restoreChunked(key));
+    }
+  }
+
+  private static ScenarioResult workingSet(OffloadStage stage, OnDemandScenario onDemand)
+      throws IOException, InterruptedException {
+    try (OffloadGuest guest = guest(stage, OffloadGuest.Content.HALF)) {
+      return onDemand.workingSet(guest);
+    }
+  }
+
+  private static OffloadGuest guest(OffloadStage stage, OffloadGuest.Content content)
+      throws IOException {
+    return OffloadGuest.create(stage.plan().memoryBytes(), content);
   }
 
   private static Path key(Path file) throws IOException {

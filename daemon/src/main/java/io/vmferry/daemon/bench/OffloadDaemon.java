@@ -96,8 +96,9 @@ final class OffloadDaemon {
     }
   }
 
-  /** Milliseconds from the start of a command to its socket. */
+  /** Milliseconds from the start of a command to its socket, which is not there before. */
   double startUp(Path socket, Path target) throws IOException, InterruptedException {
+    Files.deleteIfExists(socket); // of a daemon that was killed
     long start = System.nanoTime();
     try (PeerProcess daemon =
         start("snapshot", socket, List.of("--output-dir", target.toString()))) {

@@ -1,6 +1,7 @@
 package io.vmferry.daemon.bench;
 
 import java.nio.file.Path;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -8,10 +9,12 @@ import org.jspecify.annotations.Nullable;
  *
  * @param memoryBytes guest memory, at least {@link BenchPlan#MIN_MEMORY_BYTES}
  * @param runs how often each contender runs, 1 or more
+ * @param modes what to measure
  * @param directory where snapshots are put while it runs: the disk that is measured
  * @param results where files are written, or null for nowhere
  */
-public record OffloadPlan(long memoryBytes, int runs, Path directory, @Nullable Path results) {
+public record OffloadPlan(
+    long memoryBytes, int runs, Set<OffloadMode> modes, Path directory, @Nullable Path results) {
   private static final long UNIT_BYTES = 2L << 20;
 
   /**
@@ -26,5 +29,6 @@ public record OffloadPlan(long memoryBytes, int runs, Path directory, @Nullable 
     if (runs < 1) {
       throw new IllegalArgumentException("--runs " + runs + ": write 1 or more");
     }
+    modes = Set.copyOf(modes);
   }
 }

@@ -152,7 +152,7 @@ final class OnDemandScenario {
                     RunFigures.stored(
                         Contender.VMFERRY,
                         0,
-                        stage.daemon().startUp(stage.socket(), stage.path("never")),
+                        stage.daemon().startUp(stage.path("start-up"), stage.path("never")),
                         null)));
     return new ScenarioResult(
         "start-up",

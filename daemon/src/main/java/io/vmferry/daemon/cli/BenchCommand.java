@@ -11,13 +11,10 @@ import io.vmferry.daemon.bench.Mode;
 import io.vmferry.daemon.bench.Peer;
 import io.vmferry.daemon.client.NodeException;
 import io.vmferry.daemon.process.NodeChildFailure;
-import java.util.Arrays;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.Callable;
-import java.util.function.Function;
-import java.util.stream.Collectors;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -120,7 +117,7 @@ final class BenchCommand implements Callable<Integer> {
           common.runs(),
           modes.isEmpty()
               ? EnumSet.allOf(Mode.class)
-              : words("--mode", modes, Mode.values(), Mode::word),
+              : BenchOptions.words("--mode", modes, Mode.values(), Mode::word),
           connections,
           MemoryFill.parse(content),
           LinkShape.parse(link),
@@ -138,24 +135,6 @@ final class BenchCommand implements Callable<Integer> {
     }
     return peers.equals(List.of("none"))
         ? EnumSet.noneOf(Peer.class)
-        : words("--peers", peers, Peer.values(), Peer::word);
-  }
-
-  private static <T> Set<T> words(
-      String option, List<String> given, T[] all, Function<T, String> word) {
-    List<String> known = Arrays.stream(all).map(word).toList();
-    for (String text : given) {
-      if (!known.contains(text)) {
-        throw new IllegalArgumentException(
-            option
-                + " "
-                + String.join(",", given)
-                + ": write one or several of "
-                + String.join(",", known));
-      }
-    }
-    return Arrays.stream(all)
-        .filter(t -> given.contains(word.apply(t)))
-        .collect(Collectors.toSet());
+        : BenchOptions.words("--peers", peers, Peer.values(), Peer::word);
   }
 }

@@ -4,8 +4,11 @@ import io.vmferry.daemon.bench.BenchFailure;
 import io.vmferry.daemon.bench.BenchResult;
 import io.vmferry.daemon.bench.BenchText;
 import io.vmferry.daemon.bench.OffloadBench;
+import io.vmferry.daemon.bench.OffloadMode;
 import io.vmferry.daemon.bench.OffloadPlan;
 import java.nio.file.Path;
+import java.util.EnumSet;
+import java.util.List;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -29,6 +32,16 @@ final class BenchOffloadCommand implements Callable<Integer> {
   @Spec private CommandSpec spec;
 
   @Mixin private BenchOptions common = new BenchOptions();
+
+  @Option(
+      names = "--mode",
+      paramLabel = "MODE",
+      split = ",",
+      description = {
+        "What to measure: start (of a command, and of a guest on demand), dir, store (snapshot and",
+        "eager restore), ondemand (the working set). Default: all."
+      })
+  private List<String> modes = List.of();
 
   @Option(
       names = "--dir",
@@ -56,7 +69,14 @@ final class BenchOffloadCommand implements Callable<Integer> {
 
   private OffloadPlan plan() {
     try {
-      return new OffloadPlan(common.memoryBytes(), common.runs(), directory, common.results());
+      return new OffloadPlan(
+          common.memoryBytes(),
+          common.runs(),
+          modes.isEmpty()
+              ? EnumSet.allOf(OffloadMode.class)
+              : BenchOptions.words("--mode", modes, OffloadMode.values(), OffloadMode::word),
+          directory,
+          common.results());
     } catch (IllegalArgumentException e) {
       throw new ParameterException(spec.commandLine(), String.valueOf(e.getMessage()), e);
     }

@@ -1,6 +1,11 @@
 package io.vmferry.daemon.cli;
 
 import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Set;
+import java.util.function.Function;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Option;
 
@@ -23,6 +28,28 @@ final class BenchOptions {
       paramLabel = "DIR",
       description = "Write results.txt, results.json and a plot (SVG) of each scenario there.")
   private @Nullable Path results;
+
+  /**
+   * What the words of an option stand for.
+   *
+   * @throws IllegalArgumentException with one sentence for the user if one is unknown
+   */
+  static <T> Set<T> words(String option, List<String> given, T[] all, Function<T, String> word) {
+    List<String> known = Arrays.stream(all).map(word).toList();
+    for (String text : given) {
+      if (!known.contains(text)) {
+        throw new IllegalArgumentException(
+            option
+                + " "
+                + String.join(",", given)
+                + ": write one or several of "
+                + String.join(",", known));
+      }
+    }
+    return Arrays.stream(all)
+        .filter(t -> given.contains(word.apply(t)))
+        .collect(Collectors.toSet());
+  }
 
   long memoryBytes() {
     return memory.bytes();

@@ -10,7 +10,7 @@ public final class Main {
   public static void main(String[] args) {
     configureLog(args);
     Console console = Console.ofProcess();
-    int code = VmferryCommand.commandLine(console).execute(args);
+    int code = VmferryCommand.commandLine(console, args).execute(args);
     console.out().flush();
     console.err().flush();
     System.exit(code);

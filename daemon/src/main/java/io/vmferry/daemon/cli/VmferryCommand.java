@@ -108,53 +108,64 @@ final class VmferryCommand implements Runnable {
     throw new ParameterException(spec.commandLine(), "Say which command");
   }
 
-  /** The whole tree, ready to execute. */
-  static CommandLine commandLine(Console console) {
-    CommandLine vm =
-        new CommandLine(new VmCommand())
-            .addSubcommand(new VmCreateCommand(console))
-            .addSubcommand(new VmCommands.Boot(console))
-            .addSubcommand(new VmCommands.Pause(console))
-            .addSubcommand(new VmCommands.Resume(console))
-            .addSubcommand(new VmCommands.Info(console))
-            .addSubcommand(new VmCommands.ShowConsole(console))
-            .addSubcommand(new VmSnapshotCommand(console))
-            .addSubcommand(new VmRestoreCommand(console))
-            .addSubcommand(new VmCommands.Delete(console))
-            .addSubcommand(new VmCommands.ListAll(console));
-    CommandLine cluster =
-        new CommandLine(new ClusterCommand()).addSubcommand(new ClusterStatusCommand(console));
-    CommandLine offload =
-        new CommandLine(new OffloadCommand())
-            .addSubcommand(new OffloadSnapshotCommand(console))
-            .addSubcommand(new OffloadRestoreCommand(console))
-            .addSubcommand(new OffloadServeCommand(console))
-            .addSubcommand(new StoreCommands.ListAll(console))
-            .addSubcommand(new OffloadVerifyCommand(console))
-            .addSubcommand(new OffloadCopyCommand(console))
-            .addSubcommand(new StoreCommands.Remove(console))
-            .addSubcommand(new StoreCommands.Collect(console))
-            .addSubcommand(new OffloadServeStoreCommand(console));
-    CommandLine bench =
-        new CommandLine(new BenchCommand(console)).addSubcommand(new BenchOffloadCommand(console));
-    CommandLine root =
-        new CommandLine(new VmferryCommand(console))
-            .addSubcommand(new DoctorCommand(console))
-            .addSubcommand(new QuickstartCommand(console))
-            .addSubcommand(new NodeCommand(console))
-            .addSubcommand(vm)
-            .addSubcommand(new MigrateCommand(console))
-            .addSubcommand(new MigratePostcopyCommand(console))
-            .addSubcommand(new SendMigrationCommand(console))
-            .addSubcommand(new ReceiveMigrationCommand(console))
-            .addSubcommand(offload)
-            .addSubcommand(cluster)
-            .addSubcommand(bench);
+  private static CommandTree tree(Console console) {
+    return CommandTree.of(
+        "vmferry",
+        () -> new VmferryCommand(console),
+        CommandTree.of("doctor", () -> new DoctorCommand(console)),
+        CommandTree.of("quickstart", () -> new QuickstartCommand(console)),
+        CommandTree.of("node", () -> new NodeCommand(console)),
+        CommandTree.of(
+            "vm",
+            VmCommand::new,
+            CommandTree.of("create", () -> new VmCreateCommand(console)),
+            CommandTree.of("boot", () -> new VmCommands.Boot(console)),
+            CommandTree.of("pause", () -> new VmCommands.Pause(console)),
+            CommandTree.of("resume", () -> new VmCommands.Resume(console)),
+            CommandTree.of("info", () -> new VmCommands.Info(console)),
+            CommandTree.of("console", () -> new VmCommands.ShowConsole(console)),
+            CommandTree.of("snapshot", () -> new VmSnapshotCommand(console)),
+            CommandTree.of("restore", () -> new VmRestoreCommand(console)),
+            CommandTree.of("delete", () -> new VmCommands.Delete(console)),
+            CommandTree.of("list", () -> new VmCommands.ListAll(console))),
+        CommandTree.of("migrate", () -> new MigrateCommand(console)),
+        CommandTree.of("migrate-postcopy", () -> new MigratePostcopyCommand(console)),
+        CommandTree.of("send-migration", () -> new SendMigrationCommand(console)),
+        CommandTree.of("receive-migration", () -> new ReceiveMigrationCommand(console)),
+        CommandTree.of(
+            "offload",
+            OffloadCommand::new,
+            CommandTree.of("snapshot", () -> new OffloadSnapshotCommand(console)),
+            CommandTree.of("restore", () -> new OffloadRestoreCommand(console)),
+            CommandTree.of("serve", () -> new OffloadServeCommand(console)),
+            CommandTree.of("list", () -> new StoreCommands.ListAll(console)),
+            CommandTree.of("verify", () -> new OffloadVerifyCommand(console)),
+            CommandTree.of("copy", () -> new OffloadCopyCommand(console)),
+            CommandTree.of("remove", () -> new StoreCommands.Remove(console)),
+            CommandTree.of("gc", () -> new StoreCommands.Collect(console)),
+            CommandTree.of("serve-store", () -> new OffloadServeStoreCommand(console))),
+        CommandTree.of(
+            "cluster",
+            ClusterCommand::new,
+            CommandTree.of("status", () -> new ClusterStatusCommand(console))),
+        CommandTree.of(
+            "bench",
+            () -> new BenchCommand(console),
+            CommandTree.of("offload", () -> new BenchOffloadCommand(console))));
+  }
+
+  /**
+   * What a command line needs, ready to execute.
+   *
+   * @param args the command line; none for the whole tree
+   */
+  static CommandLine commandLine(Console console, String... args) {
+    CommandLine root = tree(console).branch(args);
     registerUnits(root);
     root.setOut(console.out());
     root.setErr(console.err());
     root.setCaseInsensitiveEnumValuesAllowed(true);
-    root.setParameterExceptionHandler((e, args) -> usageError(console, e));
+    root.setParameterExceptionHandler((e, given) -> usageError(console, e));
     root.setExecutionExceptionHandler((e, command, result) -> failure(console, e));
     root.setUsageHelpWidth(100);
     return root;

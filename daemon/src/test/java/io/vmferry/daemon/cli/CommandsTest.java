@@ -10,9 +10,11 @@ import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Deque;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -53,7 +55,7 @@ class CommandsTest {
             errors,
             Map.of("VMFERRY_NODE", node.url().toString()),
             new Terminal(errors, false, 80));
-    int code = VmferryCommand.commandLine(console).execute(args);
+    int code = VmferryCommand.commandLine(console, args).execute(args);
     console.out().flush();
     errors.flush();
     return code;
@@ -63,16 +65,18 @@ class CommandsTest {
     node.answer("GET /v1/migrations/m-1/events", 200, "event: result\ndata: " + result + "\n\n");
   }
 
+  private Console console() {
+    return new Console(
+        new PrintWriter(out),
+        new PrintWriter(err),
+        Map.of(),
+        new Terminal(new PrintWriter(err), false, 80));
+  }
+
   @Test
   void everyCommandHasHelpWithItsExitCodes() {
     Deque<CommandLine> open = new ArrayDeque<>();
-    open.add(
-        VmferryCommand.commandLine(
-            new Console(
-                new PrintWriter(out),
-                new PrintWriter(err),
-                Map.of(),
-                new Terminal(new PrintWriter(err), false, 80))));
+    open.add(VmferryCommand.commandLine(console()));
     List<String> seen = new ArrayList<>();
     while (!open.isEmpty()) {
       CommandLine command = open.remove();
@@ -88,6 +92,31 @@ class CommandsTest {
       assertTrue(command.getCommandSpec().usageMessage().description().length > 0, name);
     }
     assertTrue(seen.contains("vmferry vm create"), seen.toString());
+  }
+
+  @Test
+  void aCommandAloneIsWhatItIsAmongAll() {
+    Deque<CommandLine> open = new ArrayDeque<>();
+    open.add(VmferryCommand.commandLine(console()));
+    while (!open.isEmpty()) {
+      CommandLine command = open.remove();
+      open.addAll(command.getSubcommands().values());
+      String[] words = command.getCommandSpec().qualifiedName().split(" ", -1);
+      String[] args = Arrays.copyOfRange(words, 1, words.length);
+
+      CommandLine alone = VmferryCommand.commandLine(console(), args);
+      for (String word : args) {
+        assertEquals(Set.of(word), alone.getSubcommands().keySet());
+        alone = alone.getSubcommands().get(word);
+      }
+      assertEquals(command.getUsageMessage(), alone.getUsageMessage());
+    }
+  }
+
+  @Test
+  void anUnknownCommandIsAnsweredWithThoseThereAre() {
+    assertEquals(ExitCodes.USAGE, run("vm", "bot", "a"));
+    assertTrue(err.toString().contains("vm boot"), err.toString());
   }
 
   @Test
