@@ -78,7 +78,7 @@ public final class Machine implements AutoCloseable {
             region.slot(), region.base(), region.sizeBytes(), region.mapping().hva(), false);
       }
       return new Machine(name, kvm, memory, List.copyOf(cpuid));
-    } catch (IOException e) {
+    } catch (IOException | RuntimeException e) {
       kvm.close();
       memory.close();
       throw e;

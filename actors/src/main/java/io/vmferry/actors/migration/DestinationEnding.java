@@ -21,6 +21,7 @@ import io.vmferry.streams.wire.Response;
 import java.util.function.Supplier;
 import org.apache.pekko.actor.typed.Behavior;
 import org.apache.pekko.actor.typed.PostStop;
+import org.apache.pekko.actor.typed.javadsl.BehaviorBuilder;
 import org.apache.pekko.actor.typed.javadsl.Behaviors;
 
 /**
@@ -110,7 +111,15 @@ final class DestinationEnding {
     if (open instanceof Inbound.Question question) {
       question.reply(Response.error());
     }
-    return onceAnswered(phase, () -> failed(phase, cause));
+    if (answersSent) {
+      return failed(phase, cause);
+    }
+    return session.state(
+        phase,
+        on ->
+            answered(on, () -> failed(phase, cause))
+                // That may be the reason, and says less of it.
+                .onMessage(VmGone.class, m -> Behaviors.same()));
   }
 
   Behavior<Command> cancelled(MigrationPhase phase) {
@@ -202,12 +211,14 @@ final class DestinationEnding {
     if (answersSent) {
       return then.get();
     }
-    return session.state(
-        phase,
-        on ->
-            on.onMessage(SourceEnded.class, m -> then.get())
-                .onMessage(ReceptionFailed.class, m -> then.get())
-                .onMessage(Cancel.class, m -> Behaviors.same()));
+    return session.state(phase, on -> answered(on, then));
+  }
+
+  private static BehaviorBuilder<Command> answered(
+      BehaviorBuilder<Command> on, Supplier<Behavior<Command>> then) {
+    return on.onMessage(SourceEnded.class, m -> then.get())
+        .onMessage(ReceptionFailed.class, m -> then.get())
+        .onMessage(Cancel.class, m -> Behaviors.same());
   }
 
   /** No further command comes, and none is left to be answered. */

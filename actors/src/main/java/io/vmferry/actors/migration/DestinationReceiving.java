@@ -76,10 +76,22 @@ final class DestinationReceiving {
     MachineState state;
     try {
       state = MachineState.parse(event.json());
+      requireVcpus(state.vcpus().size());
     } catch (IOException e) {
       return ending.refused(event, MigrationPhase.SWITCHOVER, e);
     }
     return new DestinationRestoring(session, event, state, machine, spec).restore(missing);
+  }
+
+  private void requireVcpus(int saved) throws IOException {
+    if (saved != spec.cpus()) {
+      throw new IOException(
+          "The machine state has "
+              + saved
+              + " vCPUs, and the guest's configuration says "
+              + spec.cpus()
+              + ".");
+    }
   }
 
   /** To run this guest would be to run it without its memory. */

@@ -439,7 +439,7 @@ public final class Vm {
   private Behavior<Command> arrived(MachineState state, ActorRef<SessionReply> replyTo) {
     try {
       machine.restore(state);
-    } catch (IOException e) {
+    } catch (IOException | IllegalArgumentException e) {
       return arrivalFailed(e, replyTo);
     }
     replyTo.tell(new GuestPaused(System.nanoTime()));
