@@ -36,6 +36,8 @@ import org.jspecify.annotations.Nullable;
  */
 public final class SnapshotSender implements AutoCloseable {
   private static final Duration CONNECT_TIMEOUT = Duration.ofSeconds(10);
+  // A guest that starts sooner waits for the same pages one by one, and takes longer in all.
+  private static final Duration WORKING_SET_PATIENCE = Duration.ofSeconds(1);
   // A VMM that is handed a large guest makes its devices before it answers.
   private static final Duration ANSWER_TIMEOUT = Duration.ofMinutes(2);
 
@@ -93,8 +95,11 @@ public final class SnapshotSender implements AutoCloseable {
         // Before the destination knows anything: what is there when its guest starts is not waited
         // for.
         List<PageRun> first = record == null ? List.of() : record.earlier();
-        work.add(Workers.start("fill-memory", () -> files.fill(first)));
+        work.add(
+            Workers.start(
+                "fill-memory", () -> files.fill(first, record != null && first.isEmpty())));
         describe(files);
+        files.awaitFirst(WORKING_SET_PATIENCE);
         serveWhileHandingOver(files, record, work);
       } catch (IOException e) {
         throw cause(files.failure(), e);

@@ -28,8 +28,11 @@ public final class OffloadBench {
       Path directory =
           Files.createTempDirectory(Files.createDirectories(plan.directory()), "bench-");
       cleanup.add(() -> Cleanup.remove(directory));
-      OffloadStage stage = new OffloadStage(plan, new OffloadDaemon(cleanup), directory, steps);
       List<String> skipped = new ArrayList<>();
+      MemoryKeeper keeper = MemoryKeeper.start(directory, cleanup, skipped);
+      OffloadStage stage =
+          new OffloadStage(plan, new OffloadDaemon(cleanup), keeper, directory, steps);
+      long keptBytes = keeper == null ? 0 : keeper.take().bytes();
       BenchResult result =
           new BenchResult(
               MachineFacts.ofThisHost(),
@@ -37,7 +40,7 @@ public final class OffloadBench {
               "random",
               "none",
               plan.runs(),
-              0,
+              keptBytes,
               scenarios(stage, skipped),
               skipped,
               List.of(),

@@ -5,17 +5,23 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What the scenarios of the offload daemon work with.
  *
  * @param plan what to run
  * @param daemon the commands
+ * @param keeper keeps free memory at hand; null if it does not run
  * @param directory on the disk that is measured; gone at the end
  * @param steps told what goes on
  */
 record OffloadStage(
-    OffloadPlan plan, OffloadDaemon daemon, Path directory, Consumer<String> steps) {
+    OffloadPlan plan,
+    OffloadDaemon daemon,
+    @Nullable MemoryKeeper keeper,
+    Path directory,
+    Consumer<String> steps) {
   // Source: Documentation/admin-guide/sysctl/vm.rst, drop_caches.
   private static final Path DROP_CACHES = Path.of("/proc/sys/vm/drop_caches");
   private static final String PAGE_CACHE = "1";
@@ -39,10 +45,18 @@ record OffloadStage(
                 contender ->
                     () -> {
                       new ProcessBuilder("sync").start().waitFor();
+                      takeFreeMemory();
                       return contender.run();
                     })
             .toList();
     return Runs.alternate(plan.runs(), prepared);
+  }
+
+  private void takeFreeMemory() throws IOException, InterruptedException {
+    MemoryKeeper kept = keeper;
+    if (kept != null) {
+      MemoryKeeper.Kept unused = kept.take();
+    }
   }
 
   /** Whether {@link #dropPageCache} may. */

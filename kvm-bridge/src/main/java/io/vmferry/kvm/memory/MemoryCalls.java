@@ -32,6 +32,8 @@ final class MemoryCalls {
   // Source: include/uapi/linux/fs.h.
   static final int SEEK_DATA = 3;
   static final int SEEK_HOLE = 4;
+  // Source: include/uapi/linux/fadvise.h.
+  static final int POSIX_FADV_WILLNEED = 3;
   // Source: include/uapi/linux/fcntl.h and stat.h.
   static final int AT_FDCWD = -100;
   static final int RENAME_EXCHANGE = 2;
@@ -91,6 +93,9 @@ final class MemoryCalls {
   static native long lseek(int fd, long offset, int whence);
 
   static native long pread(int fd, long buffer, long count, long offset);
+
+  /** The error is what it returns, not errno. */
+  static native int posix_fadvise(int fd, long offset, long lengthBytes, int advice);
 
   static native long pwrite(int fd, long buffer, long count, long offset);
 

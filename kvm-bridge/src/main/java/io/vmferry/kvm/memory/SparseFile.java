@@ -116,6 +116,13 @@ public final class SparseFile implements AutoCloseable {
     }
   }
 
+  /** Has the kernel read bytes into the page cache, without waiting for them; a hint. */
+  public void prefetch(long offset, long lengthBytes) {
+    checkRange(offset, lengthBytes);
+    int unused =
+        MemoryCalls.posix_fadvise(fd.raw(), offset, lengthBytes, MemoryCalls.POSIX_FADV_WILLNEED);
+  }
+
   /**
    * Writes a buffer.
    *

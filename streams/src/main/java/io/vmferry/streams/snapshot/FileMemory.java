@@ -50,6 +50,12 @@ public final class FileMemory implements MemorySource {
   }
 
   @Override
+  public void prefetch(long at, long lengthBytes) {
+    Objects.checkFromIndexSize(at, lengthBytes, sizeBytes);
+    file.prefetch(offset + at, lengthBytes);
+  }
+
+  @Override
   public boolean isWhole() throws IOException {
     return file.isWhole();
   }

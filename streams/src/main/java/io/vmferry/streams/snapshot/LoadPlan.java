@@ -14,8 +14,8 @@ import java.util.List;
 final class LoadPlan {
   // Order of demand is kept between parts of this size: some ten milliseconds of a disk's time.
   private static final long PART_BYTES = 32 << 20;
-  // A disk reads this much in the time that another read takes to begin.
-  private static final long GAP_BYTES = 64 << 10;
+  // With many reads under way a disk reads about this much in the time that another one costs.
+  private static final long GAP_BYTES = 16 << 10;
 
   /**
    * Pages that are loaded at once.

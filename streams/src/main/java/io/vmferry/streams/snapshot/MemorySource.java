@@ -35,6 +35,9 @@ public interface MemorySource {
    */
   void readAt(long offset, ByteBuffer destination) throws IOException;
 
+  /** Says that bytes are read soon, so that they may be brought near meanwhile. Does not wait. */
+  default void prefetch(long offset, long lengthBytes) {}
+
   /**
    * Whether everything is there still that was there at first: of a file that somebody cuts short
    * while it is read, {@link #nextData} makes holes.

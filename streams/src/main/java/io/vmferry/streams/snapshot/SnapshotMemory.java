@@ -12,10 +12,13 @@ import io.vmferry.streams.wire.MemoryRange;
 import java.io.IOException;
 import java.io.InterruptedIOException;
 import java.nio.ByteBuffer;
+import java.time.Duration;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
@@ -37,6 +40,9 @@ public final class SnapshotMemory implements SharedPages, AutoCloseable {
   // A fault on a page that the background has claimed waits for the rest of this.
   private static final int FILL_BYTES = 1 << 20;
   private static final long YIELD_MILLIS = 1;
+  // A guest that starts again touches what it needs in one rush.
+  private static final long QUIET_NANOS = TimeUnit.MILLISECONDS.toNanos(500);
+  private static final long RUSH_NANOS = TimeUnit.SECONDS.toNanos(5);
   // A disk or a mount that fails for a moment must not cost a guest that runs already.
   private static final int READ_ATTEMPTS = 4;
   private static final long FIRST_PAUSE_MILLIS = 50;
@@ -50,8 +56,10 @@ public final class SnapshotMemory implements SharedPages, AutoCloseable {
   // Never more than threads that bring pages at once.
   private final Queue<ByteBuffer> buffers = new ConcurrentLinkedQueue<>();
   private final AtomicInteger demands = new AtomicInteger();
+  private final CountDownLatch firstEnded = new CountDownLatch(1);
   // The page behind the last that was asked for: who asks for it next goes through memory in order.
   private final AtomicLong walk = new AtomicLong(-1);
+  private volatile long lastDemandNanos = System.nanoTime();
   private volatile boolean stopped;
   // Of any load; the guest cannot have all of its memory any more.
   private volatile @Nullable IOException failure;
@@ -102,6 +110,7 @@ public final class SnapshotMemory implements SharedPages, AutoCloseable {
   @Override
   public void bring(MemoryRange range) throws IOException {
     demands.incrementAndGet();
+    lastDemandNanos = System.nanoTime();
     try {
       long first = pages.indexOf(range.gpa());
       long end = pages.indexOf(range.gpa() + range.length() - 1) + 1;
@@ -128,27 +137,88 @@ public final class SnapshotMemory implements SharedPages, AutoCloseable {
   }
 
   /**
-   * Brings every page that is not claimed, and lets demands go first. Returns early once {@link
-   * #stop} is called.
+   * Brings every page that is not claimed. Returns early once {@link #stop} is called.
    *
-   * @param first what is brought before everything else, in large reads by several threads; the
-   *     rest follows by rising address
+   * @param first what is brought before everything else, in large reads by several threads, and not
+   *     after demands: these are what it is about. The rest follows by rising address, and lets
+   *     demands go first
+   * @param afterRush whether the rest waits until the guest has not demanded anything for a while:
+   *     what is brought before is not demanded, and whoever records demands would miss it
    * @throws IOException if the snapshot cannot be read, not even a moment later; demands may go on
    */
-  public void fill(List<PageRun> first) throws IOException {
-    long most = Math.max(1, FILL_BYTES / pages.pageBytes());
-    Iterator<LoadPlan.Piece> pieces = LoadPlan.of(first, pages, most).iterator();
-    if (pieces.hasNext()) {
-      Workers.run(Workers.count(), "fill-first", () -> fill(pieces));
+  public void fill(List<PageRun> first, boolean afterRush) throws IOException {
+    try {
+      fillFirst(first);
+    } finally {
+      firstEnded.countDown();
     }
-    fillRest(most);
+    if (afterRush) {
+      awaitQuiet();
+    }
+    fillRest(mostPages());
+  }
+
+  /**
+   * Waits until {@link #fill} has brought what comes first, or could not.
+   *
+   * @param most how long at most
+   * @throws InterruptedIOException if the thread is interrupted
+   */
+  public void awaitFirst(Duration most) throws InterruptedIOException {
+    try {
+      boolean unused = firstEnded.await(most.toNanos(), TimeUnit.NANOSECONDS);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new InterruptedIOException("interrupted while a working set was loaded");
+    }
+  }
+
+  private void awaitQuiet() throws IOException {
+    long begin = System.nanoTime();
+    while (!stopped
+        && System.nanoTime() - lastDemandNanos < QUIET_NANOS
+        && System.nanoTime() - begin < RUSH_NANOS) {
+      rest(YIELD_MILLIS);
+    }
+  }
+
+  private long mostPages() {
+    return Math.max(1, FILL_BYTES / pages.pageBytes());
+  }
+
+  private void fillFirst(List<PageRun> first) throws IOException {
+    List<LoadPlan.Piece> plan = LoadPlan.of(first, pages, mostPages());
+    if (plan.isEmpty()) {
+      return;
+    }
+    // A disk does many reads in the time of one.
+    Future<Boolean> prefetching = Workers.start("fill-prefetch", () -> prefetch(plan));
+    Iterator<LoadPlan.Piece> pieces = plan.iterator();
+    try {
+      Workers.run(Workers.count(), "fill-first", () -> fill(pieces));
+    } finally {
+      Workers.awaitEnd(prefetching);
+    }
+  }
+
+  private void prefetch(List<LoadPlan.Piece> plan) {
+    for (LoadPlan.Piece piece : plan) {
+      if (stopped) {
+        return;
+      }
+      source(pages.regionOf(piece.first()))
+          .prefetch(pages.offsetOf(piece.first()), piece.count() * pages.pageBytes());
+    }
+  }
+
+  private MemorySource source(int region) {
+    return snapshot.memory(slots.get(region));
   }
 
   private void fill(Iterator<LoadPlan.Piece> pieces) throws IOException {
     for (LoadPlan.Piece piece = next(pieces); piece != null; piece = next(pieces)) {
       long end = piece.first() + piece.count();
       for (long page = piece.first(); page >= 0 && page < end; page = claimed.nextClear(page)) {
-        yieldToDemands();
         long mine = claimed.setRun(page, end - page);
         if (mine > 0) {
           load(page, mine);
@@ -220,7 +290,7 @@ public final class SnapshotMemory implements SharedPages, AutoCloseable {
   private void read(long first, long count) throws IOException {
     int region = pages.regionOf(first);
     GuestRegion target = memory.regions().get(region);
-    MemorySource source = snapshot.memory(slots.get(region));
+    MemorySource source = source(region);
     long start = pages.offsetOf(first);
     long end = start + count * pages.pageBytes();
     for (long at = start; at < end; ) {
@@ -283,7 +353,7 @@ public final class SnapshotMemory implements SharedPages, AutoCloseable {
       TimeUnit.MILLISECONDS.sleep(millis);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
-      throw new InterruptedIOException("interrupted while a snapshot could not be read");
+      throw new InterruptedIOException("interrupted while a snapshot was loaded");
     }
   }
 

@@ -110,7 +110,7 @@ class DirectorySnapshotIT {
       served.bring(page);
       served.memory().write(page.start(), new byte[] {42});
       served.bring(page);
-      served.fill(List.of());
+      served.fill(List.of(), false);
 
       assertEquals(42, served.memory().read(page.start(), 1)[0]);
       memory.write(page.start(), new byte[] {42});

@@ -42,8 +42,8 @@ class LoadPlanTest {
   @Test
   void neighboursAndWhatIsShortBetweenThemAreOnePiece() {
     assertEquals(
-        List.of(piece(0, 21), piece(38, 1)),
-        plan(List.of(run(38, 1), run(20, 1), run(0, 2), run(4, 1))));
+        List.of(piece(0, 10), piece(15, 1)),
+        plan(List.of(run(15, 1), run(9, 1), run(0, 2), run(4, 1))));
     assertEquals(List.of(), plan(List.of()));
   }
 

@@ -29,7 +29,7 @@ class StumblingDiskIT {
       AtomicInteger reads = new AtomicInteger();
       loads.disk = () -> fail(reads.incrementAndGet() % 5 == 1);
 
-      memory.fill(List.of());
+      memory.fill(List.of(), false);
 
       assertEquals(MemoryDigest.of(guest), MemoryDigest.of(memory.memory()));
     }
@@ -56,7 +56,7 @@ class StumblingDiskIT {
         SnapshotMemory memory = SnapshotMemory.create(loads, PageSize.KIB_4)) {
       loads.disk = () -> fail(true);
 
-      assertThrows(IOException.class, () -> memory.fill(List.of()));
+      assertThrows(IOException.class, () -> memory.fill(List.of(), false));
       assertThrows(IOException.class, () -> memory.bring(new MemoryRange(0, Guests.PAGE)));
     }
   }

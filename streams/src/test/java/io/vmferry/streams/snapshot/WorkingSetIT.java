@@ -21,11 +21,14 @@ import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.FileTime;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
 import java.util.UUID;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -139,7 +142,7 @@ class WorkingSetIT {
       restore(reader, page(2, 20), page(1, 30), page(1, 32));
       Loads loads = new Loads(reader);
       try (SnapshotMemory served = SnapshotMemory.create(loads, PageSize.KIB_4)) {
-        served.fill(recorded(reader));
+        served.fill(recorded(reader), false);
 
         assertEquals(MemoryDigest.of(memory), MemoryDigest.of(served.memory()));
       }
@@ -150,6 +153,38 @@ class WorkingSetIT {
       assertEquals(gpa(0, 0), loads.all.get(2).gpa());
       long bytes = loads.all.stream().mapToLong(PageRun::lengthBytes).sum();
       assertEquals(memory.sizeBytes(), bytes, "each page is read once");
+    }
+  }
+
+  @Test
+  void theRestWaitsForTheEndOfTheGuestsRushWhereDemandsAreRecorded() throws Exception {
+    try (DirectoryReader reader = DirectoryReader.open(snapshot);
+        SnapshotMemory served = SnapshotMemory.create(reader, PageSize.KIB_4)) {
+      Future<Boolean> fill = Workers.start("fill", () -> served.fill(List.of(), true));
+      for (int i = 0; i < 10; i++) {
+        served.bring(page(0, 3L * i));
+        TimeUnit.MILLISECONDS.sleep(100);
+      }
+      assertFalse(fill.isDone());
+      assertEquals(10 * PAGE, Snapshots.allocated(served.memory()));
+
+      Boolean unused = fill.get(10, TimeUnit.SECONDS);
+      assertEquals(MemoryDigest.of(memory), MemoryDigest.of(served.memory()));
+    }
+  }
+
+  @Test
+  void aGuestCanWaitForItsWorkingSet() throws Exception {
+    try (DirectoryReader reader = DirectoryReader.open(snapshot);
+        SnapshotMemory served = SnapshotMemory.create(reader, PageSize.KIB_4)) {
+      restore(reader, page(2, 20), page(1, 30));
+      served.awaitFirst(Duration.ofMillis(1));
+      Future<Boolean> fill = Workers.start("fill", () -> served.fill(recorded(reader), true));
+
+      served.awaitFirst(Duration.ofSeconds(10));
+
+      assertEquals(2 * PAGE, Snapshots.allocated(served.memory()));
+      Boolean unused = fill.get(10, TimeUnit.SECONDS);
     }
   }
 
