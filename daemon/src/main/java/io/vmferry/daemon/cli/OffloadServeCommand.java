@@ -40,8 +40,8 @@ final class OffloadServeCommand implements Callable<Integer> {
       names = "--metrics",
       paramLabel = "HOST:PORT",
       description =
-          "Serve /metrics there for Prometheus, to whoever asks; port 0 for a free one."
-              + " Default: nowhere.")
+          "Serve /metrics there for Prometheus, on a loopback address, to whoever asks; port 0 for a"
+              + " free one. Default: nowhere.")
   private @Nullable String metrics;
 
   @Mixin private ServedTarget target = new ServedTarget();

@@ -1,12 +1,17 @@
 package io.vmferry.daemon.http;
 
 import io.vmferry.daemon.access.BearerToken;
+import java.net.InetAddress;
+import java.time.Duration;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.Supplier;
+import org.apache.pekko.http.javadsl.model.AttributeKeys;
 import org.apache.pekko.http.javadsl.model.HttpResponse;
+import org.apache.pekko.http.javadsl.model.RemoteAddress;
 import org.apache.pekko.http.javadsl.model.headers.HttpChallenge;
+import org.apache.pekko.http.javadsl.model.headers.RawHeader;
 import org.apache.pekko.http.javadsl.model.headers.WWWAuthenticate;
 import org.apache.pekko.http.javadsl.server.AllDirectives;
 import org.apache.pekko.http.javadsl.server.Route;
@@ -18,13 +23,47 @@ final class Admission extends AllDirectives {
       Set.of("127.0.0.1", "localhost", "::1", "[::1]");
 
   private final HttpPolicy policy;
+  private final RateLimit rate;
 
   Admission(HttpPolicy policy) {
     this.policy = policy;
+    this.rate =
+        new RateLimit(
+            policy.limits().requestsPerSecond(), policy.limits().burst(), System::nanoTime);
   }
 
   Route admit(Supplier<Route> inner) {
-    return withToken(() -> fromNoPage(inner));
+    // The rate first: it is what keeps a stranger from trying one token after another.
+    return notTooOften(() -> withToken(() -> fromNoPage(inner)));
+  }
+
+  private Route notTooOften(Supplier<Route> inner) {
+    return extractRequest(
+        request -> {
+          // Of the connection: what a header says of it is the caller's own word.
+          InetAddress caller =
+              request
+                  .getAttribute(AttributeKeys.remoteAddress)
+                  .flatMap(RemoteAddress::getAddress)
+                  .orElseThrow(() -> new IllegalStateException("a connection has an address"));
+          Duration wait = rate.take(caller);
+          return wait.isZero() ? inner.get() : complete(tooOften(wait));
+        });
+  }
+
+  /** Source: RFC 6585, 4. */
+  private HttpResponse tooOften(Duration wait) {
+    int most = policy.limits().requestsPerSecond();
+    long seconds = Math.max(1, wait.plusMillis(999).toSeconds());
+    return Answers.problem(
+            429,
+            "TOO_MANY_REQUESTS",
+            "This node takes "
+                + most
+                + (most == 1 ? " request" : " requests")
+                + " a second from one address",
+            "Ask again in " + seconds + " s")
+        .addHeader(RawHeader.create("Retry-After", Long.toString(seconds)));
   }
 
   private Route withToken(Supplier<Route> inner) {

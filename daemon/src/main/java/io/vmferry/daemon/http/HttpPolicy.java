@@ -12,14 +12,13 @@ import org.jspecify.annotations.Nullable;
  * @param clientCertificates whether callers must show a certificate of the same authority; with TLS
  *     only
  * @param token what every request must show, asked at every request; null for no token
+ * @param limits what one caller may take
  */
 public record HttpPolicy(
     @Nullable Supplier<TlsIdentity> tls,
     boolean clientCertificates,
-    @Nullable Supplier<BearerToken> token) {
-  /** Everybody who reaches the port, in the clear: for loopback. */
-  public static final HttpPolicy OPEN = new HttpPolicy(null, false, null);
-
+    @Nullable Supplier<BearerToken> token,
+    HttpLimits limits) {
   /** Refuses what makes no sense. */
   public HttpPolicy {
     if (clientCertificates && tls == null) {

@@ -6,6 +6,7 @@ import io.vmferry.daemon.api.CreateVmRequest;
 import io.vmferry.daemon.api.MigrateRequest;
 import io.vmferry.daemon.api.ReceiveMigrationRequest;
 import io.vmferry.daemon.api.SendMigrationRequest;
+import java.time.Duration;
 import java.util.Locale;
 import java.util.concurrent.CompletionStage;
 import java.util.function.Function;
@@ -15,12 +16,9 @@ import org.apache.pekko.http.javadsl.model.HttpEntities;
 import org.apache.pekko.http.javadsl.model.HttpResponse;
 import org.apache.pekko.http.javadsl.server.AllDirectives;
 import org.apache.pekko.http.javadsl.server.ExceptionHandler;
-import org.apache.pekko.http.javadsl.server.MalformedRequestContentRejection;
 import org.apache.pekko.http.javadsl.server.MethodRejection;
 import org.apache.pekko.http.javadsl.server.RejectionHandler;
 import org.apache.pekko.http.javadsl.server.Route;
-import org.apache.pekko.http.javadsl.unmarshalling.Unmarshaller;
-import org.apache.pekko.http.scaladsl.model.EntityStreamSizeException;
 
 /**
  * The routes of a node. Every answer that is not a success has a {@link
@@ -29,10 +27,12 @@ import org.apache.pekko.http.scaladsl.model.EntityStreamSizeException;
 final class Routes extends AllDirectives {
   private final NodeApi node;
   private final Admission admission;
+  private final Duration bodyTime;
 
   private Routes(NodeApi node, HttpPolicy policy) {
     this.node = node;
     this.admission = new Admission(policy);
+    this.bodyTime = policy.limits().requestTime();
   }
 
   /** The routes over {@code node}, for those whom the policy lets in. */
@@ -145,13 +145,14 @@ final class Routes extends AllDirectives {
   }
 
   private <T> Route with(Class<T> type, int status, Function<T, CompletionStage<?>> handle) {
-    return entity(
-        Unmarshaller.entityToString(),
+    return extractRequestEntity(
         body ->
-            stage(
-                handle
-                    .apply(Answers.read(body, type))
-                    .thenApply(result -> Answers.json(status, result))));
+            extractMaterializer(
+                materializer ->
+                    stage(
+                        Bodies.read(body, bodyTime, materializer)
+                            .thenCompose(text -> handle.apply(Answers.read(text, type)))
+                            .thenApply(result -> Answers.json(status, result)))));
   }
 
   private Route answer(Supplier<CompletionStage<?>> question) {
@@ -164,18 +165,6 @@ final class Routes extends AllDirectives {
 
   private RejectionHandler rejections() {
     return RejectionHandler.newBuilder()
-        .handle(
-            MalformedRequestContentRejection.class,
-            bad ->
-                complete(
-                    bad.getCause() instanceof EntityStreamSizeException
-                        ? Answers.problem(
-                            413,
-                            "TOO_LONG",
-                            "The body is longer than any that a route takes",
-                            "Send a small JSON document")
-                        : Answers.problem(
-                            400, "BAD_REQUEST", "The body cannot be read", "Send JSON in UTF-8")))
         .handleAll(
             MethodRejection.class,
             methods ->

@@ -3,6 +3,7 @@ package io.vmferry.daemon.node;
 import com.typesafe.config.Config;
 import io.vmferry.daemon.access.BearerToken;
 import io.vmferry.daemon.access.Reloaded;
+import io.vmferry.daemon.http.HttpLimits;
 import io.vmferry.daemon.http.HttpPolicy;
 import io.vmferry.streams.transport.TlsIdentity;
 import java.io.IOException;
@@ -43,7 +44,7 @@ public record HttpSettings(HostPort address, HttpPolicy policy) {
     if (!address.address(FLAG).isLoopbackAddress()) {
       checkProtected(address, tlsDir, tokenFile != null || certificates);
     }
-    return new HttpSettings(address, policy(tlsDir, certificates, tokenFile));
+    return new HttpSettings(address, policy(tlsDir, certificates, tokenFile, limits(config)));
   }
 
   private static void checkProtected(HostPort address, @Nullable Path tlsDir, boolean proof) {
@@ -64,8 +65,23 @@ public record HttpSettings(HostPort address, HttpPolicy policy) {
     }
   }
 
+  private static HttpLimits limits(Config config) {
+    HttpLimits limits =
+        new HttpLimits(
+            config.getInt("requests-per-second"),
+            config.getInt("burst"),
+            config.getDuration("request-time"));
+    if (limits.requestsPerSecond() < 1
+        || limits.burst() < 1
+        || limits.requestTime().toMillis() < 1) {
+      throw NodeFailure.usage(
+          "requests-per-second, burst and request-time of vmferry.node.http must be above zero");
+    }
+    return limits;
+  }
+
   private static HttpPolicy policy(
-      @Nullable Path tlsDir, boolean certificates, @Nullable Path tokenFile) {
+      @Nullable Path tlsDir, boolean certificates, @Nullable Path tokenFile, HttpLimits limits) {
     try {
       return new HttpPolicy(
           tlsDir == null
@@ -76,7 +92,8 @@ public record HttpSettings(HostPort address, HttpPolicy policy) {
           certificates,
           tokenFile == null
               ? null
-              : Reloaded.of(List.of(tokenFile), () -> BearerToken.load(tokenFile)));
+              : Reloaded.of(List.of(tokenFile), () -> BearerToken.load(tokenFile)),
+          limits);
     } catch (IOException e) {
       throw NodeFailure.usage(String.valueOf(e.getMessage()));
     }

@@ -6,6 +6,8 @@ import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
 import io.vmferry.streams.transport.MigrationUrl;
 import java.io.IOException;
 import java.io.InterruptedIOException;
+import java.net.InetAddress;
+import java.net.UnknownHostException;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
@@ -37,11 +39,13 @@ public final class MetricsEndpoint implements AutoCloseable {
   /**
    * Listens.
    *
-   * @param address port 0 for a free one
+   * @param address on loopback, for it asks nobody who they are; port 0 for a free one
    * @throws IOException with one sentence for the user if it cannot listen there
+   * @throws IllegalArgumentException the same, if that is not on loopback
    */
   public static MetricsEndpoint start(MigrationUrl.Tcp address, PrometheusMeterRegistry registry)
       throws IOException {
+    requireLoopback(address);
     ActorSystem system = ActorSystem.create("metrics", ConfigFactory.load());
     Route route =
         Directives.path(
@@ -67,6 +71,20 @@ public final class MetricsEndpoint implements AutoCloseable {
       Thread.currentThread().interrupt();
       throw new InterruptedIOException("interrupted while metrics began to be served");
     }
+  }
+
+  private static void requireLoopback(MigrationUrl.Tcp address) throws IOException {
+    try {
+      if (InetAddress.getByName(address.host()).isLoopbackAddress()) {
+        return;
+      }
+    } catch (UnknownHostException e) {
+      throw new IOException("Metrics cannot be served at " + address + ": no such host.", e);
+    }
+    throw new IllegalArgumentException(
+        "Metrics are told to whoever asks, so only on this host: write 127.0.0.1:"
+            + address.port()
+            + ", and let a proxy that knows its callers fetch them there");
   }
 
   /** Where to look. */

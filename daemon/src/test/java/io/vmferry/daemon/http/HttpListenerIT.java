@@ -37,6 +37,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 @Timeout(60)
 class HttpListenerIT {
   private static final String TOKEN = "a-token-of-the-node";
+  private static final HttpLimits LIMITS = new HttpLimits(1000, 1000, Duration.ofSeconds(30));
   private static final ActorTestKit KIT = ActorTestKit.create();
 
   @TempDir private static Path directory;
@@ -122,7 +123,7 @@ class HttpListenerIT {
         "/x"
       })
   void withoutTheTokenNoRouteAnswers(String path) throws Exception {
-    URI url = bind(new HttpPolicy(server(), false, token));
+    URI url = bind(new HttpPolicy(server(), false, token, LIMITS));
 
     HttpResponse<String> answer = get(client(trust), url.resolve(path));
 
@@ -141,7 +142,7 @@ class HttpListenerIT {
   @ValueSource(
       strings = {"Bearer another-token-of-it", "Basic YTpi", "a-token-of-the-node", "Bearer"})
   void anotherTokenIsRefused(String header) throws Exception {
-    URI url = bind(new HttpPolicy(server(), false, token));
+    URI url = bind(new HttpPolicy(server(), false, token, LIMITS));
 
     HttpResponse<String> answer =
         get(client(trust), url.resolve("/v1/vms"), "Authorization", header);
@@ -156,7 +157,7 @@ class HttpListenerIT {
 
   @Test
   void theTokenOpensTheRoutesUnderAnyNameOfTheNode() throws Exception {
-    URI url = bind(new HttpPolicy(server(), false, token));
+    URI url = bind(new HttpPolicy(server(), false, token, LIMITS));
     HttpClient client =
         HttpClient.newBuilder().sslContext(TlsIdentity.loadTrust(trust).context()).build();
 
@@ -169,7 +170,7 @@ class HttpListenerIT {
 
   @Test
   void aTokenInTheClearWorksOnLoopback() throws Exception {
-    URI url = bind(new HttpPolicy(null, false, token));
+    URI url = bind(new HttpPolicy(null, false, token, LIMITS));
     HttpClient client = HttpClient.newHttpClient();
 
     assertEquals(401, get(client, url.resolve("/v1/vms")).statusCode());
@@ -179,7 +180,7 @@ class HttpListenerIT {
 
   @Test
   void aWebPageIsNotLetInWithTheTokenEither() throws Exception {
-    URI url = bind(new HttpPolicy(server(), false, token));
+    URI url = bind(new HttpPolicy(server(), false, token, LIMITS));
 
     HttpResponse<String> answer =
         get(
@@ -196,14 +197,14 @@ class HttpListenerIT {
 
   @Test
   void aCertificateOfTheAuthorityOpensTheRoutes() throws Exception {
-    URI url = bind(new HttpPolicy(server(), true, null));
+    URI url = bind(new HttpPolicy(server(), true, null, LIMITS));
 
     assertEquals(200, get(client(tls), url.resolve("/v1/vms")).statusCode());
   }
 
   @Test
   void noCertificateOrOneOfAnotherAuthorityDoesNot() throws Exception {
-    URI url = bind(new HttpPolicy(server(), true, null));
+    URI url = bind(new HttpPolicy(server(), true, null, LIMITS));
 
     for (Path callers : List.of(trust, stranger)) {
       HttpClient client = client(callers);
@@ -214,7 +215,7 @@ class HttpListenerIT {
 
   @Test
   void withBothBothAreNeeded() throws Exception {
-    URI url = bind(new HttpPolicy(server(), true, token));
+    URI url = bind(new HttpPolicy(server(), true, token, LIMITS));
 
     assertEquals(401, get(client(tls), url.resolve("/v1/vms")).statusCode());
     HttpClient nobody = client(trust);
@@ -228,7 +229,7 @@ class HttpListenerIT {
 
   @Test
   void plainHttpGetsNoAnswer() throws Exception {
-    URI url = bind(new HttpPolicy(server(), false, token));
+    URI url = bind(new HttpPolicy(server(), false, token, LIMITS));
     URI plain = URI.create("http://127.0.0.1:" + url.getPort() + "/v1/vms");
 
     assertThrows(IOException.class, () -> get(HttpClient.newHttpClient(), plain));
@@ -236,7 +237,7 @@ class HttpListenerIT {
 
   @Test
   void ciphersWithoutAuthenticationAreRefused() throws Exception {
-    URI url = bind(new HttpPolicy(server(), false, token));
+    URI url = bind(new HttpPolicy(server(), false, token, LIMITS));
     HttpClient old =
         HttpClient.newBuilder()
             .sslContext(TlsIdentity.loadTrust(trust).context())
@@ -255,7 +256,7 @@ class HttpListenerIT {
     TestAuthority other = new TestAuthority("next");
     Path next = other.fill(directory.resolve("next"));
     TlsIdentity[] current = {TlsIdentity.load(tls, TlsIdentity.Side.SERVER)};
-    URI url = bind(new HttpPolicy(() -> current[0], false, null));
+    URI url = bind(new HttpPolicy(() -> current[0], false, null, LIMITS));
     assertEquals(200, get(client(trust), url.resolve("/v1/vms")).statusCode());
 
     current[0] = TlsIdentity.load(next, TlsIdentity.Side.SERVER);

@@ -49,6 +49,9 @@ final class NotingNode implements NodeApi {
 
   final List<String> asked = new ArrayList<>();
 
+  /** What is told of a migration. */
+  Source<MigrationView, NotUsed> states = Source.from(List.of(RUNNING, RUNNING, FAILED));
+
   private <T> CompletionStage<T> note(String question, T answer) {
     asked.add(question);
     return CompletableFuture.completedFuture(answer);
@@ -113,7 +116,7 @@ final class NotingNode implements NodeApi {
 
   @Override
   public CompletionStage<Source<MigrationView, NotUsed>> followMigration(String id) {
-    return CompletableFuture.completedFuture(Source.from(List.of(RUNNING, RUNNING, FAILED)));
+    return CompletableFuture.completedFuture(states);
   }
 
   @Override

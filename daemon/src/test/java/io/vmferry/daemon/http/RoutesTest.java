@@ -24,6 +24,7 @@ import java.net.http.HttpRequest.BodyPublishers;
 import java.net.http.HttpResponse;
 import java.net.http.HttpResponse.BodyHandlers;
 import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import org.apache.pekko.actor.testkit.typed.javadsl.ActorTestKit;
@@ -34,6 +35,8 @@ import org.junit.jupiter.api.Test;
 
 /** The routes over real HTTP, asked by the real client. */
 class RoutesTest {
+  private static final HttpPolicy OPEN =
+      new HttpPolicy(null, false, null, new HttpLimits(1000, 1000, Duration.ofSeconds(30)));
   private static final ActorTestKit KIT = ActorTestKit.create();
   private static final NotingNode NODE = new NotingNode();
   private static URI url;
@@ -41,9 +44,7 @@ class RoutesTest {
   @BeforeAll
   static void bind() {
     ServerBinding binding =
-        HttpListener.bind(KIT.system(), "127.0.0.1", 0, NODE, HttpPolicy.OPEN)
-            .toCompletableFuture()
-            .join();
+        HttpListener.bind(KIT.system(), "127.0.0.1", 0, NODE, OPEN).toCompletableFuture().join();
     url = URI.create("http://127.0.0.1:" + binding.localAddress().getPort());
   }
 

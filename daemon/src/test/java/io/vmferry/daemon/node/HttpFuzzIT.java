@@ -14,6 +14,7 @@ import io.vmferry.cluster.node.NodeDirectory;
 import io.vmferry.cluster.orchestrator.Orchestrator;
 import io.vmferry.daemon.api.Json;
 import io.vmferry.daemon.api.Problem;
+import io.vmferry.daemon.http.HttpLimits;
 import io.vmferry.daemon.http.HttpListener;
 import io.vmferry.daemon.http.HttpPolicy;
 import io.vmferry.streams.testing.Fuzz;
@@ -83,6 +84,9 @@ class HttpFuzzIT {
           + "\"bandwidth_bytes_per_second\":0,\"downtime_ms\":300,\"timeout_s\":9,"
           + "\"timeout_strategy\":\"cancel\",\"verify\":true,\"compression\":\"auto\"}";
   private static final List<String> BODIES = List.of(CREATE, KERNEL, SEND, RECEIVE, MIGRATE);
+  // The fuzzer asks as often as it can.
+  private static final HttpLimits UNLIMITED =
+      new HttpLimits(1_000_000, 1_000_000, Duration.ofSeconds(30));
   private static int port;
 
   @BeforeAll
@@ -110,7 +114,8 @@ class HttpFuzzIT {
             ASK,
             ASK);
     ServerBinding binding =
-        HttpListener.bind(KIT.system(), "127.0.0.1", 0, node, HttpPolicy.OPEN)
+        HttpListener.bind(
+                KIT.system(), "127.0.0.1", 0, node, new HttpPolicy(null, false, null, UNLIMITED))
             .toCompletableFuture()
             .join();
     port = binding.localAddress().getPort();

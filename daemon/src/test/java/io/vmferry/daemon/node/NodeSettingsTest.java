@@ -76,6 +76,9 @@ class NodeSettingsTest {
         "vmferry.cluster.stale-after = soon",
         "vmferry.node.http = \"127.0.0.1:1\"",
         "vmferry.node.http.token-files = x",
+        "vmferry.node.http.requests-per-second = 0",
+        "vmferry.node.http.burst = 0",
+        "vmferry.node.http.request-time = 0s",
       })
   void aFileThatIsWrongIsTheCallersError(String text) throws Exception {
     NodeFlags flags = flags(file(text));
