@@ -104,7 +104,7 @@ class RemoteStoreIT {
         assertEquals(MemoryDigest.of(memory), Snapshots.digest(reader));
         try (SnapshotMemory served = SnapshotMemory.create(reader, PageSize.KIB_4)) {
           served.bring(new MemoryRange(8192, 4096));
-          served.fill(List.of());
+          served.fill(List.of(), false);
           assertEquals(MemoryDigest.of(memory), MemoryDigest.of(served.memory()));
         }
         assertNull(reader.workingSet().read());
