@@ -25,8 +25,10 @@ import io.vmferry.actors.vm.Vm;
 import io.vmferry.actors.vm.VmSpec;
 import io.vmferry.kvm.KvmSystem;
 import io.vmferry.kvm.memory.PageSize;
+import io.vmferry.kvm.sandbox.SeccompMode;
 import io.vmferry.kvm.testing.RequiresKvm;
 import io.vmferry.kvm.testing.RequiresUffd;
+import io.vmferry.streams.sandbox.Sandbox;
 import io.vmferry.streams.snapshot.DirectoryReader;
 import io.vmferry.streams.snapshot.DirectoryWriter;
 import io.vmferry.streams.snapshot.MemorySource;
@@ -94,7 +96,8 @@ class BrokenHandoverIT {
                 unreadable(reader),
                 MigrationUrl.parse(url.get(20, TimeUnit.SECONDS)),
                 true,
-                SnapshotProgress.NONE)) {
+                SnapshotProgress.NONE,
+                Sandbox.of(SeccompMode.ERRNO))) {
       assertThrows(IOException.class, () -> daemon.restoreOnDemand(false));
     }
 

@@ -151,7 +151,7 @@ final class DestinationPreparing {
   private Behavior<Command> configure(Inbound.Config event) {
     MachineConfig config;
     try {
-      config = MachineConfig.parse(event.json(), options.vmName());
+      config = session.read("config", () -> MachineConfig.parse(event.json(), options.vmName()));
     } catch (IOException e) {
       return ending.refused(event, MigrationPhase.PREPARING, e);
     }

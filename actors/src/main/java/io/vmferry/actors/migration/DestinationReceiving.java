@@ -75,7 +75,7 @@ final class DestinationReceiving {
     }
     MachineState state;
     try {
-      state = MachineState.parse(event.json());
+      state = session.read("state", () -> MachineState.parse(event.json()));
       requireVcpus(state.vcpus().size());
     } catch (IOException e) {
       return ending.refused(event, MigrationPhase.SWITCHOVER, e);

@@ -5,6 +5,7 @@ import io.vmferry.actors.migration.MigrationDestination.MissingAsked;
 import io.vmferry.actors.migration.MigrationDestination.OwnerAsked;
 import io.vmferry.streams.pages.GuestPages;
 import io.vmferry.streams.pages.PresentBitmap;
+import io.vmferry.streams.sandbox.Outside;
 import io.vmferry.streams.transfer.ResumeServing;
 import io.vmferry.streams.wire.GuestOwner;
 import io.vmferry.streams.wire.MigrationKey;
@@ -79,7 +80,7 @@ final class DestinationResume implements ResumeServing.Answers {
 
   @Override
   public GuestOwner owner() throws IOException {
-    session.tell(new OwnerAsked());
+    Outside.run(() -> session.tell(new OwnerAsked()));
     return await(owner);
   }
 
@@ -89,7 +90,7 @@ final class DestinationResume implements ResumeServing.Answers {
       throw new IOException("The guest is not here: it has no missing pages.");
     }
     CompletableFuture<PresentBitmap> present = new CompletableFuture<>();
-    session.tell(new MissingAsked(present));
+    Outside.run(() -> session.tell(new MissingAsked(present)));
     return await(present);
   }
 

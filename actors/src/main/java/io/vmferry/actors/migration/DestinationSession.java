@@ -15,8 +15,11 @@ import io.vmferry.actors.migration.MigrationDestination.VmGone;
 import io.vmferry.actors.vm.Vm;
 import io.vmferry.kvm.OwnedFd;
 import io.vmferry.kvm.memory.GuestMemory;
+import io.vmferry.kvm.sandbox.SandboxRole;
+import io.vmferry.streams.sandbox.Sandbox;
 import io.vmferry.streams.wire.Extension;
 import io.vmferry.streams.wire.Extensions;
+import java.io.IOException;
 import java.time.Duration;
 import java.util.Map;
 import java.util.Objects;
@@ -54,6 +57,7 @@ final class DestinationSession {
   private final DestinationEnding ending = new DestinationEnding(this);
   private final DestinationResume resume;
   private final DestinationRecords records;
+  private final Sandbox sandbox;
   private final Duration linger;
   private final Duration deadPeer;
   private final Map<Integer, OwnedFd> memoryFds = new TreeMap<>();
@@ -80,6 +84,7 @@ final class DestinationSession {
     this.linger = timeouts.linger();
     this.deadPeer = timeouts.deadPeer();
     this.records = new DestinationRecords(this);
+    this.sandbox = Sandbox.of(context.getSystem());
     this.blocking = context.getSystem().dispatchers().lookup(DispatcherSelector.blocking());
   }
 
@@ -139,6 +144,15 @@ final class DestinationSession {
     if (left != null) {
       blocking.execute(left::close);
     }
+  }
+
+  /**
+   * Reads a document of the source's on a fenced thread.
+   *
+   * @throws IOException as the reading does
+   */
+  <T> T read(String what, Callable<T> reading) throws IOException {
+    return sandbox.compute(SandboxRole.HEARS_PEER, what + "-" + id, reading);
   }
 
   /** Does blocking work; its result comes as what {@code done} makes, or as StepFailed. */

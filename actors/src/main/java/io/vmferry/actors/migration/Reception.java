@@ -1,6 +1,9 @@
 package io.vmferry.actors.migration;
 
 import io.vmferry.kvm.memory.GuestMemory;
+import io.vmferry.kvm.sandbox.SandboxRole;
+import io.vmferry.streams.sandbox.Outside;
+import io.vmferry.streams.sandbox.Sandbox;
 import io.vmferry.streams.transfer.Heartbeat;
 import io.vmferry.streams.transfer.MemoryReceiver;
 import io.vmferry.streams.transfer.ResumeServing;
@@ -38,7 +41,8 @@ import org.slf4j.LoggerFactory;
  * role.
  *
  * <p>Owns the listener, its thread and the connections; those of postcopy are used by others. A
- * connection that does not say a known role in time is dropped and disturbs nobody.
+ * connection that does not say a known role in time is dropped and disturbs nobody. Each is heard
+ * on a fenced thread; {@link ReceptionEvents} are told on others.
  *
  * <p>With TLS only who proves itself in time is taken at all, the first of them as the main
  * connection, and further connections only with the very certificate of that: another host of the
@@ -52,6 +56,7 @@ public final class Reception implements AutoCloseable {
   private final ResumeServing.@Nullable Answers resume;
   private final Duration deadPeerTimeout;
   private final Materializer materializer;
+  private final Sandbox sandbox;
   private final AtomicReference<@Nullable Source> main = new AtomicReference<>();
   private final List<Connection> connections = new CopyOnWriteArrayList<>();
   private final CompletableFuture<MemoryReceiver> memory = new CompletableFuture<>();
@@ -76,6 +81,7 @@ public final class Reception implements AutoCloseable {
     this.resume = resume;
     this.deadPeerTimeout = deadPeerTimeout;
     this.materializer = materializer;
+    this.sandbox = Sandbox.of(materializer.system());
   }
 
   /**
@@ -194,16 +200,15 @@ public final class Reception implements AutoCloseable {
       serveMain(connection);
       return;
     }
-    Thread thread = new Thread(() -> serve(connection), "role-" + connection.describe());
-    thread.setDaemon(true);
-    thread.start();
+    String name = "role-" + connection.describe();
+    sandbox.thread(SandboxRole.HEARS_PEER, name, () -> serve(connection)).start();
   }
 
   private void serve(Connection connection) {
     try {
       connection.handshake(WireLimits.ROLE_TIMEOUT);
     } catch (IOException e) {
-      LOG.warn("A connection was refused: {}", e.getMessage());
+      LOG.warn("A connection was refused: {}", sandbox.noticed(e).getMessage());
       drop(connection);
       return;
     }
@@ -220,8 +225,11 @@ public final class Reception implements AutoCloseable {
   }
 
   private void serveMain(Connection connection) {
-    events.sourceConnected();
-    MainConnection.serve(connection, events, this::fail, materializer);
+    Outside.run(
+        () -> {
+          events.sourceConnected();
+          MainConnection.serve(connection, events, this::fail, materializer);
+        });
   }
 
   private boolean isOfMain(Connection connection) {
@@ -236,14 +244,11 @@ public final class Reception implements AutoCloseable {
   private void serveRole(Connection connection) {
     ConnectionRole role = role(connection);
     if (role == ConnectionRole.PRECOPY_MEMORY) {
-      memory
-          .minimalCompletionStage()
-          .thenCompose(receiver -> receiver.receiveAll(connection, materializer))
-          .whenComplete((received, failure) -> onMemoryEnd(connection, failure));
+      Outside.run(() -> receiveMemory(connection));
     } else if (role == ConnectionRole.FAULT) {
-      events.faultConnection(connection);
+      Outside.run(() -> events.faultConnection(connection));
     } else if (role == ConnectionRole.PUSH) {
-      events.pushConnection(connection);
+      Outside.run(() -> events.pushConnection(connection));
     } else if (role == ConnectionRole.RESUME && resume != null && agreed.has(Extension.RECOVERY)) {
       resume(connection, resume);
     } else if (role == ConnectionRole.HEARTBEAT && agreed.has(Extension.HEARTBEAT)) {
@@ -251,6 +256,13 @@ public final class Reception implements AutoCloseable {
     } else {
       drop(connection);
     }
+  }
+
+  private void receiveMemory(Connection connection) {
+    memory
+        .minimalCompletionStage()
+        .thenCompose(receiver -> receiver.receiveAll(connection, materializer))
+        .whenComplete((received, failure) -> onMemoryEnd(connection, failure));
   }
 
   private void onMemoryEnd(Connection connection, @Nullable Throwable failure) {
@@ -270,7 +282,7 @@ public final class Reception implements AutoCloseable {
     try {
       new ResumeServing(connection, agreed, answers, () -> closeBut(connection)).run();
     } catch (IOException e) {
-      LOG.debug("A resume connection ended", e);
+      LOG.debug("A resume connection ended", sandbox.noticed(e));
     } finally {
       drop(connection);
     }
@@ -286,7 +298,7 @@ public final class Reception implements AutoCloseable {
       fail(new PeerStalledException("The source gives no sign of life.", e));
       closeBut(connection);
     } catch (IOException e) {
-      LOG.debug("A heartbeat connection ended", e);
+      LOG.debug("A heartbeat connection ended", sandbox.noticed(e));
     } finally {
       drop(connection);
     }
@@ -304,7 +316,7 @@ public final class Reception implements AutoCloseable {
     connections.removeAll(dead);
   }
 
-  private static @Nullable ConnectionRole role(Connection connection) {
+  private @Nullable ConnectionRole role(Connection connection) {
     ByteBuffer header = ByteBuffer.allocateDirect(WireFormat.ROLE_BYTES);
     connection.setReadTimeout(WireLimits.ROLE_TIMEOUT);
     try {
@@ -313,6 +325,7 @@ public final class Reception implements AutoCloseable {
       connection.noDelay(true);
       return ConnectionRole.decode(header.flip());
     } catch (IOException e) {
+      IOException unused = sandbox.noticed(e);
       return null;
     }
   }
@@ -327,7 +340,7 @@ public final class Reception implements AutoCloseable {
 
   private void fail(@Nullable Throwable cause) {
     if (cause != null && !closed) {
-      events.failed(cause);
+      Outside.run(() -> events.failed(cause));
     }
   }
 }

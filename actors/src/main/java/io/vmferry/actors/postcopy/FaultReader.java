@@ -7,8 +7,10 @@ import io.vmferry.kvm.event.Epoll;
 import io.vmferry.kvm.event.EventFd;
 import io.vmferry.kvm.memory.GuestMemory;
 import io.vmferry.kvm.memory.GuestRegion;
+import io.vmferry.kvm.sandbox.SandboxRole;
 import io.vmferry.kvm.uffd.FaultBatch;
 import io.vmferry.kvm.uffd.Uffd;
+import io.vmferry.streams.sandbox.Sandbox;
 import java.io.IOException;
 import java.util.function.Consumer;
 
@@ -34,15 +36,18 @@ final class FaultReader implements AutoCloseable {
   private final FaultHandler onFault;
   private final Consumer<Exception> onFailure;
   private final EventFd stop;
+  private final Sandbox sandbox;
   private final Thread thread;
 
   /**
+   * @param sandbox fences the thread in
    * @param onFault called on this thread
    * @param onFailure hears why the thread ended early; on this thread
    */
   FaultReader(
       Uffd uffd,
       GuestMemory memory,
+      Sandbox sandbox,
       String name,
       FaultHandler onFault,
       Consumer<Exception> onFailure)
@@ -52,8 +57,8 @@ final class FaultReader implements AutoCloseable {
     this.onFault = onFault;
     this.onFailure = onFailure;
     this.stop = EventFd.create();
-    this.thread = new Thread(this::run, name);
-    this.thread.setDaemon(true);
+    this.sandbox = sandbox;
+    this.thread = sandbox.thread(SandboxRole.BRINGS_PAGES, name, this::run);
   }
 
   void start() {
@@ -82,7 +87,7 @@ final class FaultReader implements AutoCloseable {
         }
       }
     } catch (IOException | RuntimeException e) {
-      onFailure.accept(e);
+      onFailure.accept(sandbox.noticed(e));
     }
   }
 

@@ -1,7 +1,10 @@
 package io.vmferry.actors.postcopy;
 
 import io.vmferry.kvm.memory.GuestMemory;
+import io.vmferry.kvm.sandbox.SandboxRole;
 import io.vmferry.streams.pages.PresentBitmap;
+import io.vmferry.streams.sandbox.Outside;
+import io.vmferry.streams.sandbox.Sandbox;
 import io.vmferry.streams.transfer.FaultServing;
 import io.vmferry.streams.transfer.PushOrder;
 import io.vmferry.streams.transfer.PushSending;
@@ -154,19 +157,25 @@ public final class FaultServer {
     connections.add(connection);
     running++;
     ActorRef<Command> self = context.getSelf();
-    Thread thread =
-        new Thread(
+    Sandbox sandbox = Sandbox.of(context.getSystem());
+    sandbox
+        .thread(
+            SandboxRole.SERVES_PAGES,
+            name + self.path().parent().name(),
             () -> {
-              try {
-                work.run();
-                self.tell(new Ended());
-              } catch (IOException | RuntimeException e) {
-                self.tell(new Failed(e));
-              }
-            },
-            name + context.getSelf().path().parent().name());
-    thread.setDaemon(true);
-    thread.start();
+              Command end = run(work, sandbox);
+              Outside.run(() -> self.tell(end));
+            })
+        .start();
+  }
+
+  private static Command run(Work work, Sandbox sandbox) {
+    try {
+      work.run();
+      return new Ended();
+    } catch (IOException | RuntimeException e) {
+      return new Failed(sandbox.noticed(e));
+    }
   }
 
   /** The fault connections end last: the destination has what was pushed when it says so there. */

@@ -3,6 +3,8 @@ package io.vmferry.actors.postcopy;
 import io.vmferry.kvm.memory.GuestMemory;
 import io.vmferry.kvm.memory.GuestRegion;
 import io.vmferry.streams.pages.PresentBitmap;
+import io.vmferry.streams.sandbox.Outside;
+import io.vmferry.streams.sandbox.Sandbox;
 import io.vmferry.streams.transfer.ArrivingPages;
 import io.vmferry.streams.transfer.MissingPages;
 import io.vmferry.streams.transfer.PostcopyFill;
@@ -71,6 +73,7 @@ public final class Uffd {
   private final Extensions agreed;
   private final Duration silence;
   private final String name;
+  private final Sandbox sandbox;
   private final FaultReader reader;
   private final Arrivals arrivals;
   private final ActorRef<Event> owner;
@@ -96,7 +99,7 @@ public final class Uffd {
     long pageBytes = memory.pageSize().bytes();
     this.arrivals = new Arrivals(progress, pageBytes, digesting);
     this.name = context.getSelf().path().parent().name();
-    ActorRef<Command> self = context.getSelf();
+    this.sandbox = Sandbox.of(context.getSystem());
     progress.startWith(missing.presentBytes());
     this.arriving = new ArrivingPages(memory, uffd, missing.present(), arrivals);
     this.fill = nextFill();
@@ -104,17 +107,23 @@ public final class Uffd {
         new FaultReader(
             uffd,
             memory,
+            sandbox,
             "uffd-" + name,
             (address, sinceNanos) -> fill.onFault(address, sinceNanos),
-            failure -> self.tell(new Finished(fills, failure)));
+            failure -> tell(new Finished(fills, failure)));
   }
 
   private PostcopyFill nextFill() {
     int number = ++fills;
-    PostcopyFill next = new PostcopyFill(memory, arriving, agreed, silence, name);
-    ActorRef<Command> self = context.getSelf();
-    next.finished().whenComplete((done, failure) -> self.tell(new Finished(number, failure)));
+    PostcopyFill next = new PostcopyFill(memory, arriving, agreed, silence, name, sandbox);
+    next.finished().whenComplete((done, failure) -> tell(new Finished(number, failure)));
     return next;
+  }
+
+  /** From the threads that read faults and pages. */
+  private void tell(Finished finished) {
+    ActorRef<Command> self = context.getSelf();
+    Outside.run(() -> self.tell(finished));
   }
 
   /**

@@ -3,7 +3,9 @@ package io.vmferry.actors.snapshot;
 import io.vmferry.actors.migration.SourceChannel;
 import io.vmferry.kvm.memory.GuestMemory;
 import io.vmferry.kvm.memory.PageSize;
+import io.vmferry.kvm.sandbox.SandboxRole;
 import io.vmferry.streams.pages.SnapshotRuns;
+import io.vmferry.streams.sandbox.Sandbox;
 import io.vmferry.streams.snapshot.SlotMemory;
 import io.vmferry.streams.snapshot.SnapshotMemory;
 import io.vmferry.streams.snapshot.SnapshotPages;
@@ -42,6 +44,7 @@ public final class RemoteSnapshotSender implements AutoCloseable {
   private final SourceChannel channel;
   private final boolean resume;
   private final SnapshotProgress progress;
+  private final Sandbox sandbox;
 
   /**
    * A sender of one snapshot.
@@ -49,17 +52,20 @@ public final class RemoteSnapshotSender implements AutoCloseable {
    * @param url where the destination listens
    * @param tlsDirectory this host's TLS files as a client; null for no TLS
    * @param resume whether the guest shall run there at once
+   * @param sandbox fences in who serves page faults
    */
   public RemoteSnapshotSender(
       SnapshotReader snapshot,
       MigrationUrl.Tcp url,
       @Nullable Path tlsDirectory,
       boolean resume,
-      SnapshotProgress progress) {
+      SnapshotProgress progress,
+      Sandbox sandbox) {
     this.snapshot = snapshot;
     this.channel = new SourceChannel(url, tlsDirectory, CONNECT_TIMEOUT, ANSWER_TIMEOUT);
     this.resume = resume;
     this.progress = progress;
+    this.sandbox = sandbox;
   }
 
   /**
@@ -110,7 +116,8 @@ public final class RemoteSnapshotSender implements AutoCloseable {
               new SnapshotPages(snapshot, addresses),
               progress::done);
       // Before State: the destination may ask for pages to restore it.
-      Future<Boolean> served = Workers.start("serve-faults", serving::run);
+      Future<Boolean> served =
+          Workers.start(sandbox, SandboxRole.SERVES_PAGES, "serve-faults", serving::run);
       try {
         handOver();
         Boolean unused = Workers.result(served, "the restore");

@@ -9,8 +9,10 @@ import io.vmferry.kvm.OwnedFd;
 import io.vmferry.kvm.memory.GuestMemory;
 import io.vmferry.kvm.memory.Memfd;
 import io.vmferry.kvm.memory.PageSize;
+import io.vmferry.kvm.sandbox.SandboxRole;
 import io.vmferry.streams.config.GuestRamMapping;
 import io.vmferry.streams.config.VmMigrationConfig;
+import io.vmferry.streams.sandbox.Sandbox;
 import io.vmferry.streams.snapshot.FileMemory;
 import io.vmferry.streams.snapshot.MemorySource;
 import io.vmferry.streams.snapshot.SlotMemory;
@@ -49,6 +51,7 @@ public final class SnapshotReceiver implements AutoCloseable {
   // Of the reception's threads, one after the other; closed by another.
   private volatile @Nullable Reception reception;
   private volatile boolean passesDescriptors;
+  private volatile Sandbox sandbox = Sandbox.OFF;
   private volatile @Nullable GuestMemory sent;
   private volatile @Nullable VmMigrationConfig config;
   private volatile @Nullable Throwable failure;
@@ -75,6 +78,7 @@ public final class SnapshotReceiver implements AutoCloseable {
    *     another {@link IOException} if the connection broke. The writer is to be closed then
    */
   public CompletionStage<Void> receive(Listener listener, Materializer materializer) {
+    sandbox = Sandbox.of(materializer.system());
     Reception opened = Reception.ofVersion0(listener, new Events(), materializer);
     reception = opened;
     passesDescriptors = opened.passesDescriptors();
@@ -89,6 +93,7 @@ public final class SnapshotReceiver implements AutoCloseable {
    * @return as {@link #receive(Listener, Materializer)}
    */
   public CompletionStage<Void> receive(Connection main, Materializer materializer) {
+    sandbox = Sandbox.of(materializer.system());
     passesDescriptors = true;
     Events events = new Events();
     MainConnection.serve(main, events, events::failed, materializer);
@@ -179,7 +184,9 @@ public final class SnapshotReceiver implements AutoCloseable {
   }
 
   private void configure(Inbound.Config event) throws IOException {
-    VmMigrationConfig parsed = VmMigrationConfig.parse(event.json());
+    VmMigrationConfig parsed =
+        sandbox.compute(
+            SandboxRole.HEARS_PEER, "config", () -> VmMigrationConfig.parse(event.json()));
     if (handedOver.isEmpty() && passesDescriptors) {
       // It would be sent next, as over TCP; Cloud Hypervisor's daemon refuses that too.
       throw new ProtocolException("the memory of every slot", "none; local=on hands it over");

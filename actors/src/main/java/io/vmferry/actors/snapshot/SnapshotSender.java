@@ -4,9 +4,11 @@ import io.vmferry.actors.migration.SourceChannel;
 import io.vmferry.kvm.memory.GuestMemory;
 import io.vmferry.kvm.memory.GuestRegion;
 import io.vmferry.kvm.memory.PageSize;
+import io.vmferry.kvm.sandbox.SandboxRole;
 import io.vmferry.streams.config.VmMigrationConfig;
 import io.vmferry.streams.pages.PageRun;
 import io.vmferry.streams.pages.PresentBitmap;
+import io.vmferry.streams.sandbox.Sandbox;
 import io.vmferry.streams.snapshot.SnapshotMemory;
 import io.vmferry.streams.snapshot.SnapshotReader;
 import io.vmferry.streams.snapshot.Workers;
@@ -45,19 +47,26 @@ public final class SnapshotSender implements AutoCloseable {
   private final SourceChannel channel;
   private final boolean resume;
   private final SnapshotProgress progress;
+  private final Sandbox sandbox;
 
   /**
    * A sender of one snapshot.
    *
    * @param url where the destination listens, {@code unix:/path}
    * @param resume whether the guest shall run there at once
+   * @param sandbox fences in who serves page faults
    */
   public SnapshotSender(
-      SnapshotReader snapshot, MigrationUrl url, boolean resume, SnapshotProgress progress) {
+      SnapshotReader snapshot,
+      MigrationUrl url,
+      boolean resume,
+      SnapshotProgress progress,
+      Sandbox sandbox) {
     this.snapshot = snapshot;
     this.channel = new SourceChannel(url, null, CONNECT_TIMEOUT, ANSWER_TIMEOUT);
     this.resume = resume;
     this.progress = progress;
+    this.sandbox = sandbox;
   }
 
   /**
@@ -125,7 +134,12 @@ public final class SnapshotSender implements AutoCloseable {
     Connection faults = channel.faultConnections(1).get(0);
     try {
       // Before State: the destination may ask for pages to restore it.
-      Future<Boolean> serving = Workers.start("serve-faults", () -> serve(faults, files, record));
+      Future<Boolean> serving =
+          Workers.start(
+              sandbox,
+              SandboxRole.SERVES_PAGES,
+              "serve-faults",
+              () -> serve(faults, files, record));
       work.add(serving);
       handOver();
       Boolean unused = Workers.result(serving, "the restore");

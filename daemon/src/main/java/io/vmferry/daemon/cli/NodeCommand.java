@@ -13,6 +13,7 @@ import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.LoggerFactory;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** {@code vmferry node}. */
@@ -102,6 +103,8 @@ final class NodeCommand implements Callable<Integer> {
       description = "Log there, a line per state change. Default: warnings to stderr.")
   private @Nullable Path logFile;
 
+  @Mixin private SeccompOption seccomp = new SeccompOption();
+
   @Option(
       names = "--end-with-stdin",
       hidden = true,
@@ -124,7 +127,8 @@ final class NodeCommand implements Callable<Integer> {
                   cluster,
                   seeds,
                   data,
-                  logFile));
+                  logFile,
+                  seccomp.chosen()));
       if (settings.logFile() != null) {
         LogFile.start(settings.logFile());
       }

@@ -5,6 +5,7 @@ import io.vmferry.actors.snapshot.SnapshotSender;
 import io.vmferry.daemon.offload.OffloadProgress;
 import io.vmferry.daemon.offload.OffloadRestore;
 import io.vmferry.daemon.offload.SnapshotPlace;
+import io.vmferry.streams.sandbox.Sandbox;
 import io.vmferry.streams.snapshot.SnapshotReader;
 import io.vmferry.streams.transport.MigrationUrl;
 import io.vmferry.streams.wire.WireLimits;
@@ -68,6 +69,7 @@ final class OffloadRestoreCommand implements Callable<Integer> {
   @Mixin private SnapshotFlags stored = new SnapshotFlags();
   @Mixin private StoreKeyOption key = new StoreKeyOption();
   @Mixin private StoreAccessOption access = new StoreAccessOption();
+  @Mixin private SeccompOption seccomp = new SeccompOption();
   @Mixin private OffloadProgressOption progress = new OffloadProgressOption();
 
   OffloadRestoreCommand(Console console) {
@@ -113,7 +115,8 @@ final class OffloadRestoreCommand implements Callable<Integer> {
       sendFar(snapshot, tcp, shown);
       return;
     }
-    try (SnapshotSender sender = new SnapshotSender(snapshot, url, resume, shown)) {
+    Sandbox sandbox = Sandbox.of(seccomp.mode());
+    try (SnapshotSender sender = new SnapshotSender(snapshot, url, resume, shown, sandbox)) {
       if (onDemand) {
         sender.restoreOnDemand(!noWorkingSet);
       } else {
@@ -125,11 +128,12 @@ final class OffloadRestoreCommand implements Callable<Integer> {
   private void sendFar(SnapshotReader snapshot, MigrationUrl.Tcp url, OffloadProgress shown)
       throws IOException {
     try (RemoteSnapshotSender sender =
-        new RemoteSnapshotSender(snapshot, url, access.tlsDir(), resume, shown)) {
+        new RemoteSnapshotSender(
+            snapshot, url, access.tlsDir(), resume, shown, Sandbox.of(seccomp.mode()))) {
       if (onDemand) {
         sender.restoreOnDemand();
       } else {
-        OffloadRestore.send(sender, connections);
+        OffloadRestore.send(sender, connections, seccomp.mode());
       }
     }
   }

@@ -45,6 +45,7 @@ final class OffloadServeCommand implements Callable<Integer> {
   private @Nullable String metrics;
 
   @Mixin private ServedTarget target = new ServedTarget();
+  @Mixin private SeccompOption seccomp = new SeccompOption();
   @Mixin private OffloadProgressOption progress = new OffloadProgressOption();
 
   OffloadServeCommand(Console console) {
@@ -86,7 +87,8 @@ final class OffloadServeCommand implements Callable<Integer> {
 
   private void serve(PrometheusMeterRegistry registry) throws IOException, InterruptedException {
     OffloadSocket listening = OffloadSocket.open(new MigrationUrl.Unix(socket), null);
-    try (SnapshotServer server = new SnapshotServer(listening, target, new Printer(), registry)) {
+    try (SnapshotServer server =
+        new SnapshotServer(listening, target, new Printer(), registry, seccomp.mode())) {
       InterruptHook interrupt = InterruptHook.register("close-socket", () -> close(server));
       try {
         console.note("Waiting for VMMs at " + listening.listener().url() + " ...");

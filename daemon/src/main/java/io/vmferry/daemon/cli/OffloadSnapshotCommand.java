@@ -37,6 +37,7 @@ final class OffloadSnapshotCommand implements Callable<Integer> {
   private @Nullable String listen;
 
   @Mixin private SnapshotTarget output = new SnapshotTarget();
+  @Mixin private SeccompOption seccomp = new SeccompOption();
   @Mixin private OffloadProgressOption progress = new OffloadProgressOption();
 
   OffloadSnapshotCommand(Console console) {
@@ -56,6 +57,6 @@ final class OffloadSnapshotCommand implements Callable<Integer> {
   private long take(OffloadSocket listening, SnapshotWriter writer, OffloadProgress shown)
       throws IOException {
     console.note("Waiting for a VMM at " + listening.listener().url() + " ...");
-    return OffloadSnapshot.take(listening, writer, shown);
+    return OffloadSnapshot.take(listening, writer, shown, seccomp.mode());
   }
 }

@@ -8,6 +8,7 @@ import io.vmferry.daemon.client.NodeClient;
 import io.vmferry.daemon.client.NodeException;
 import io.vmferry.daemon.offload.OffloadProgress;
 import io.vmferry.daemon.offload.SnapshotPlace;
+import io.vmferry.streams.sandbox.Sandbox;
 import io.vmferry.streams.snapshot.SnapshotReader;
 import io.vmferry.streams.transport.MigrationUrl;
 import java.io.IOException;
@@ -78,7 +79,8 @@ final class VmRestoreCommand implements Callable<Integer> {
             new ReceiveMigrationRequest(
                 url.toString(), onDemand ? "postcopy" : "local", vm, false, null, null, null));
     OffloadProgress shown = progress.on(console);
-    try (SnapshotSender sender = new SnapshotSender(snapshot, url, !paused, shown)) {
+    Sandbox sandbox = Sandbox.of(SeccompOption.byDefault());
+    try (SnapshotSender sender = new SnapshotSender(snapshot, url, !paused, shown, sandbox)) {
       if (onDemand) {
         sender.restoreOnDemand(true);
       } else {

@@ -49,7 +49,9 @@ final class VmSnapshotCommand implements Callable<Integer> {
   private long take(OffloadSocket listening, SnapshotWriter writer, OffloadProgress shown)
       throws IOException {
     Future<Long> receiving =
-        Workers.compute("snapshot", () -> OffloadSnapshot.take(listening, writer, shown));
+        Workers.compute(
+            "snapshot",
+            () -> OffloadSnapshot.take(listening, writer, shown, SeccompOption.byDefault()));
     send(listening.listener().url().toString());
     return Workers.result(receiving, "the snapshot");
   }

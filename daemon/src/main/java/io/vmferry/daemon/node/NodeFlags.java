@@ -1,5 +1,6 @@
 package io.vmferry.daemon.node;
 
+import io.vmferry.kvm.sandbox.SeccompMode;
 import java.nio.file.Path;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -14,6 +15,7 @@ import org.jspecify.annotations.Nullable;
  * @param seeds host:port of members to join; empty for none given
  * @param data the node's directory
  * @param logFile where the log goes
+ * @param seccomp the mode of the sandbox
  */
 public record NodeFlags(
     @Nullable Path config,
@@ -22,7 +24,8 @@ public record NodeFlags(
     @Nullable String cluster,
     List<String> seeds,
     @Nullable Path data,
-    @Nullable Path logFile) {
+    @Nullable Path logFile,
+    @Nullable SeccompMode seccomp) {
   /** Copies the list. */
   public NodeFlags {
     seeds = List.copyOf(seeds);

@@ -4,6 +4,8 @@ import com.typesafe.config.Config;
 import com.typesafe.config.ConfigFactory;
 import io.vmferry.cluster.ClusterConfig;
 import io.vmferry.cluster.ClusterSettings;
+import io.vmferry.kvm.sandbox.SeccompMode;
+import io.vmferry.streams.sandbox.Sandbox;
 import java.net.InetAddress;
 import java.net.UnknownHostException;
 import java.nio.file.Path;
@@ -82,7 +84,7 @@ public record NodeSettings(
             seeds,
             path(flags.data(), node.getString("data")),
             path(flags.logFile(), node.getString("log-file")),
-            systemConfig(file, name, cluster));
+            systemConfig(flags, file, name, cluster));
     settings.checkValues();
     return settings;
   }
@@ -98,14 +100,29 @@ public record NodeSettings(
     if (history() < 1) {
       throw NodeFailure.usage("vmferry.node.history must be 1 or more");
     }
+    checkSeccomp();
     if (rehearsals() < 0) {
       throw NodeFailure.usage("vmferry.node.rehearsals must be 0 or more");
     }
   }
 
-  private static Config systemConfig(Config file, String name, HostPort cluster) {
+  private void checkSeccomp() {
+    try {
+      SeccompMode unused = SeccompMode.parse(config.getString(Sandbox.SECCOMP));
+    } catch (IllegalArgumentException e) {
+      throw NodeFailure.usage(Sandbox.SECCOMP + " must be off, log, errno or kill");
+    }
+  }
+
+  private static Config systemConfig(NodeFlags flags, Config file, String name, HostPort cluster) {
+    SeccompMode seccomp = flags.seccomp();
+    Config chosen =
+        seccomp == null
+            ? ConfigFactory.empty()
+            : ConfigFactory.parseMap(Map.of(Sandbox.SECCOMP, seccomp.toString()));
     return ClusterConfig.load(
         ClusterConfig.node(name, cluster.host(), cluster.port())
+            .withFallback(chosen)
             .withFallback(file)
             .withFallback(ConfigFactory.parseResourcesAnySyntax("vmferry-node")));
   }

@@ -1,7 +1,7 @@
 package io.vmferry.daemon.offload;
 
-import com.typesafe.config.ConfigFactory;
 import io.vmferry.actors.snapshot.RemoteSnapshotSender;
+import io.vmferry.kvm.sandbox.SeccompMode;
 import java.io.IOException;
 import org.apache.pekko.actor.ActorSystem;
 import org.apache.pekko.stream.Materializer;
@@ -14,10 +14,12 @@ public final class OffloadRestore {
    * Sends all memory and hands the guest over; blocks.
    *
    * @param connections that carry memory, 1 to 128
+   * @param seccomp as the sender's
    * @throws IOException with one sentence for the user if the guest is not restored
    */
-  public static void send(RemoteSnapshotSender sender, int connections) throws IOException {
-    ActorSystem system = ActorSystem.create("offload", ConfigFactory.load());
+  public static void send(RemoteSnapshotSender sender, int connections, SeccompMode seccomp)
+      throws IOException {
+    ActorSystem system = OffloadSystem.create(seccomp);
     try {
       sender.restore(connections, Materializer.matFromSystem(system));
     } finally {

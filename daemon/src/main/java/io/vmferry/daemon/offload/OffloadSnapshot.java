@@ -1,8 +1,8 @@
 package io.vmferry.daemon.offload;
 
-import com.typesafe.config.ConfigFactory;
 import io.vmferry.actors.snapshot.SnapshotProgress;
 import io.vmferry.actors.snapshot.SnapshotReceiver;
+import io.vmferry.kvm.sandbox.SeccompMode;
 import io.vmferry.streams.snapshot.SnapshotWriter;
 import io.vmferry.streams.snapshot.Workers;
 import java.io.IOException;
@@ -18,12 +18,14 @@ public final class OffloadSnapshot {
    * Waits for the VMM and takes the snapshot; blocks.
    *
    * @param socket listening already, so that a VMM need not wait for what is started here
+   * @param seccomp fences in who hears the VMM
    * @return bytes that the memory takes in the snapshot
    * @throws IOException with one sentence for the user if there is no snapshot
    */
-  public static long take(OffloadSocket socket, SnapshotWriter writer, SnapshotProgress progress)
+  public static long take(
+      OffloadSocket socket, SnapshotWriter writer, SnapshotProgress progress, SeccompMode seccomp)
       throws IOException {
-    ActorSystem system = ActorSystem.create("offload", ConfigFactory.load());
+    ActorSystem system = OffloadSystem.create(seccomp);
     try (SnapshotReceiver receiver = new SnapshotReceiver(writer, progress)) {
       CompletionStage<Void> taken =
           receiver.receive(socket.listener(), Materializer.matFromSystem(system));

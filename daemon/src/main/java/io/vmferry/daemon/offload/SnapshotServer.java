@@ -1,10 +1,10 @@
 package io.vmferry.daemon.offload;
 
-import com.typesafe.config.ConfigFactory;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.vmferry.actors.migration.Failures;
 import io.vmferry.actors.snapshot.SnapshotProgress;
 import io.vmferry.actors.snapshot.SnapshotReceiver;
+import io.vmferry.kvm.sandbox.SeccompMode;
 import io.vmferry.streams.config.VmMigrationConfig;
 import io.vmferry.streams.snapshot.SnapshotWriter;
 import io.vmferry.streams.transport.Connection;
@@ -82,15 +82,20 @@ public final class SnapshotServer implements AutoCloseable {
    *
    * @param socket a UNIX socket; closed with this
    * @param registry where it counts
+   * @param seccomp fences in who hears the VMMs
    */
   public SnapshotServer(
-      OffloadSocket socket, Places places, Follower follower, MeterRegistry registry) {
+      OffloadSocket socket,
+      Places places,
+      Follower follower,
+      MeterRegistry registry,
+      SeccompMode seccomp) {
     this.socket = socket;
     this.places = places;
     this.follower = follower;
     this.metrics = new OffloadMetrics(registry);
     this.names = new ServedNames(InstantSource.system(), places::isTaken);
-    this.system = ActorSystem.create("offload", ConfigFactory.load());
+    this.system = OffloadSystem.create(seccomp);
   }
 
   /** Serves until it is closed; blocks. */

@@ -35,13 +35,14 @@ class HttpSettingsTest {
   }
 
   private static HttpSettings read(HttpFlags flags) {
-    return NodeSettings.read(new NodeFlags(null, null, flags, null, List.of(), null, null)).http();
+    return NodeSettings.read(new NodeFlags(null, null, flags, null, List.of(), null, null, null))
+        .http();
   }
 
   private HttpSettings readFile(String text) throws IOException {
     Path file = Files.writeString(directory.resolve("node.conf"), text);
     return NodeSettings.read(
-            new NodeFlags(file, null, HttpFlags.at(null), null, List.of(), null, null))
+            new NodeFlags(file, null, HttpFlags.at(null), null, List.of(), null, null, null))
         .http();
   }
 

@@ -77,7 +77,14 @@ class LocalNodeTest {
     NodeSettings settings =
         NodeSettings.read(
             new NodeFlags(
-                null, "n", HttpFlags.at("127.0.0.1:0"), "127.0.0.1:0", List.of(), null, null));
+                null,
+                "n",
+                HttpFlags.at("127.0.0.1:0"),
+                "127.0.0.1:0",
+                List.of(),
+                null,
+                null,
+                null));
     ClusterNode cluster =
         new ClusterNode(
             ClusterSettings.from(settings.config(), "127.0.0.1", 1),

@@ -19,7 +19,7 @@ class NodeSettingsTest {
   @TempDir private Path directory;
 
   private static NodeFlags flags(Path config) {
-    return new NodeFlags(config, null, HttpFlags.at(null), null, List.of(), null, null);
+    return new NodeFlags(config, null, HttpFlags.at(null), null, List.of(), null, null, null);
   }
 
   private Path file(String text) throws IOException {
@@ -48,7 +48,7 @@ class NodeSettingsTest {
     NodeSettings settings =
         NodeSettings.read(
             new NodeFlags(
-                file, "flag", HttpFlags.at(null), "127.0.0.1:5", List.of(), directory, null));
+                file, "flag", HttpFlags.at(null), "127.0.0.1:5", List.of(), directory, null, null));
 
     assertEquals("flag", settings.name());
     assertEquals(new HostPort("127.0.0.1", 1), settings.http().address());
@@ -100,7 +100,7 @@ class NodeSettingsTest {
   @Test
   void aSeedNeedsAPort() {
     NodeFlags flags =
-        new NodeFlags(null, null, HttpFlags.at(null), null, List.of("h:0"), null, null);
+        new NodeFlags(null, null, HttpFlags.at(null), null, List.of("h:0"), null, null, null);
 
     assertThrows(NodeFailure.class, () -> NodeSettings.read(flags));
   }

@@ -31,9 +31,16 @@ public final class ChildJvm implements AutoCloseable {
 
   /** The same with a heap of so many MiB. */
   public static ChildJvm start(int heapMib, Class<?> main, String... arguments) throws IOException {
+    return start(List.of("-Xmx" + heapMib + "m"), main, arguments);
+  }
+
+  /** The same with options of one's own for the JVM. */
+  public static ChildJvm start(List<String> options, Class<?> main, String... arguments)
+      throws IOException {
     List<String> command = new ArrayList<>();
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-    command.addAll(List.of("-Xmx" + heapMib + "m", "-Djna.nosys=true"));
+    command.addAll(options);
+    command.add("-Djna.nosys=true");
     command.addAll(List.of("-cp", System.getProperty("java.class.path"), main.getName()));
     command.addAll(List.of(arguments));
     return new ChildJvm(new ProcessBuilder(command).redirectErrorStream(true).start());

@@ -18,6 +18,16 @@ public interface BlockCodec extends AutoCloseable {
     };
   }
 
+  /** Uses every algorithm once: what they load and unpack for that is there afterwards. */
+  static void load() {
+    for (CompressionAlgorithm algorithm : CompressionAlgorithm.values()) {
+      try (BlockCodec codec = of(algorithm)) {
+        ByteBuffer one = ByteBuffer.allocateDirect(1);
+        int unused = codec.compress(one, ByteBuffer.allocateDirect(bound(1)));
+      }
+    }
+  }
+
   /** Room that the compressed form of any so many bytes fits in. */
   static int bound(int rawBytes) {
     // Above either library's own: n + n / 255 + 16, and n + n / 256 + 64.

@@ -2,6 +2,8 @@ package io.vmferry.streams.transfer;
 
 import io.vmferry.kvm.Gpa;
 import io.vmferry.kvm.ThreadPriority;
+import io.vmferry.kvm.sandbox.SandboxRole;
+import io.vmferry.streams.sandbox.Sandbox;
 import io.vmferry.streams.transport.Connection;
 import io.vmferry.streams.wire.Extension;
 import io.vmferry.streams.wire.Extensions;
@@ -74,14 +76,14 @@ public final class FaultConnection implements AutoCloseable {
   /**
    * Starts receiving on a thread of this connection.
    *
+   * @param sandbox fences it in
    * @param threadName its name
    * @param inBackground whether to fetch pages that nobody demanded
    * @return {@link #finished}
    */
-  public CompletionStage<Void> start(String threadName, boolean inBackground) {
+  public CompletionStage<Void> start(Sandbox sandbox, String threadName, boolean inBackground) {
     fillInBackground(inBackground);
-    Thread thread = new Thread(this::receive, threadName);
-    thread.setDaemon(true);
+    Thread thread = sandbox.thread(SandboxRole.BRINGS_PAGES, threadName, () -> receive(sandbox));
     receiver = thread;
     thread.start();
     return finished();
@@ -147,7 +149,7 @@ public final class FaultConnection implements AutoCloseable {
     return requests.unanswered();
   }
 
-  private void receive() {
+  private void receive(Sandbox sandbox) {
     if (explicitEnd) {
       boolean unused = ThreadPriority.raise(); // demanded pages only, a vCPU waits for each
     }
@@ -161,7 +163,7 @@ public final class FaultConnection implements AutoCloseable {
     } catch (IOException | RuntimeException e) {
       connection.close();
       Exception first = failure;
-      finished.completeExceptionally(first != null ? first : e);
+      finished.completeExceptionally(sandbox.noticed(first != null ? first : e));
     }
   }
 

@@ -2,8 +2,11 @@ package io.vmferry.streams.transfer;
 
 import io.vmferry.kvm.OwnedFd;
 import io.vmferry.kvm.memory.GuestMemory;
+import io.vmferry.kvm.sandbox.SandboxRole;
 import io.vmferry.streams.protocol.DestinationState;
 import io.vmferry.streams.protocol.VersionCheck;
+import io.vmferry.streams.sandbox.FencedWorker;
+import io.vmferry.streams.sandbox.Sandbox;
 import io.vmferry.streams.transport.Connection;
 import io.vmferry.streams.transport.Payloads;
 import io.vmferry.streams.wire.Command;
@@ -19,6 +22,7 @@ import java.io.EOFException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.time.Duration;
+import java.util.Objects;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.LongConsumer;
 import org.apache.pekko.NotUsed;
@@ -36,7 +40,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * The main connection of a destination as a source of events, one at a time: a command is checked
  * against the state, its payload read, and the next is read after the consumer has answered. Memory
- * is carried out here, once the consumer has handed over the guest's memory.
+ * is carried out here, once the consumer has handed over the guest's memory. All that is read from
+ * the peer is read on a fenced thread.
  *
  * <p>The stream ends after the answer to Complete, CompletePaused or Abandon, after an error
  * answer, or with {@link Inbound.Closed}; where RECOVERY was agreed not after Complete, but with
@@ -84,6 +89,7 @@ public final class InboundCommands extends GraphStage<SourceShape<Inbound>> {
     private @Nullable MemoryReceiver receiver;
     private boolean awaitsAnswer;
     private int descriptors;
+    private @Nullable FencedWorker worker;
 
     Logic() {
       super(shape);
@@ -99,18 +105,28 @@ public final class InboundCommands extends GraphStage<SourceShape<Inbound>> {
           });
     }
 
+    @Override
+    public void preStart() {
+      worker =
+          Sandbox.of(materializer().system())
+              .worker(SandboxRole.HEARS_PEER, "main-" + connection.describe());
+    }
+
+    @Override
+    public void postStop() {
+      if (worker != null) {
+        worker.close();
+      }
+    }
+
     private void next() {
       try {
-        Request request = read();
-        if (request == null) {
-          close(new EOFException("The source closed " + connection.describe() + '.'));
-          return;
-        }
-        try {
-          stateAfterAnswer = state.next(request.command(), agreed);
-          carryOut(request, WireLimits.check(request));
-        } catch (ProtocolException e) {
-          throw e.offset() >= 0 ? e : e.atOffset(connection.bytesRead() - WireFormat.REQUEST_BYTES);
+        Inbound event = Objects.requireNonNull(worker).call(this::read);
+        if (event instanceof Inbound.Settled) {
+          emit(out, event, this::completeStage);
+        } else {
+          awaitsAnswer = event instanceof Inbound.Question;
+          push(out, event);
         }
       } catch (ProtocolException e) {
         refuse(e);
@@ -120,7 +136,7 @@ public final class InboundCommands extends GraphStage<SourceShape<Inbound>> {
     }
 
     /** Whoever is connected and says nothing must not keep the place of a source. */
-    private @Nullable Request read() throws IOException {
+    private @Nullable Request readRequest() throws IOException {
       if (state != DestinationState.ESTABLISHED) {
         return MemoryReceiver.readRequest(connection, header, agreed);
       }
@@ -130,32 +146,40 @@ public final class InboundCommands extends GraphStage<SourceShape<Inbound>> {
       return first;
     }
 
-    private void carryOut(Request request, int length) throws IOException {
-      switch (request.command()) {
-        case START -> start(request);
-        case MEMORY_FD -> receiveDescriptor();
-        case CONFIG -> ask(new Inbound.Config(payload(length), new Pending()));
-        case MEMORY, MEMORY_ZERO, MEMORY_COMPRESSED -> receiveMemory(request);
-        case DISCARD -> ask(new Inbound.Discard(discarded(request), new Pending()));
-        case STATE -> ask(new Inbound.State(payload(length), new Pending()));
-        case COMPLETE -> ask(new Inbound.Complete(false, new Pending()));
-        case COMPLETE_PAUSED -> ask(new Inbound.Complete(true, new Pending()));
-        case IDENTIFY -> ask(new Inbound.Identify(key(length), new Pending()));
-        case SETTLED -> emit(out, new Inbound.Settled(), this::completeStage);
-        case ABANDON -> ask(new Inbound.Abandon(new Pending()));
-        case PAGE_FAULT, PREFAULT, PUSHED, FILLED, OWNER, MISSING, ALIVE ->
-            throw new IllegalStateException("no state permits " + request);
+    private Inbound read() throws IOException {
+      Request request = readRequest();
+      if (request == null) {
+        throw new EOFException("The source closed " + connection.describe() + '.');
+      }
+      try {
+        stateAfterAnswer = state.next(request.command(), agreed);
+        return carriedOut(request, WireLimits.check(request));
+      } catch (ProtocolException e) {
+        throw e.offset() >= 0 ? e : e.atOffset(connection.bytesRead() - WireFormat.REQUEST_BYTES);
       }
     }
 
-    private void start(Request request) throws ProtocolException {
-      VersionCheck.check(request);
-      ask(new Inbound.Start(request.extensions(), new Pending()));
+    private Inbound carriedOut(Request request, int length) throws IOException {
+      return switch (request.command()) {
+        case START -> started(request);
+        case MEMORY_FD -> receivedDescriptor();
+        case CONFIG -> new Inbound.Config(payload(length), new Pending());
+        case MEMORY, MEMORY_ZERO, MEMORY_COMPRESSED -> receivedMemory(request);
+        case DISCARD -> new Inbound.Discard(discarded(request), new Pending());
+        case STATE -> new Inbound.State(payload(length), new Pending());
+        case COMPLETE -> new Inbound.Complete(false, new Pending());
+        case COMPLETE_PAUSED -> new Inbound.Complete(true, new Pending());
+        case IDENTIFY -> new Inbound.Identify(key(length), new Pending());
+        case SETTLED -> new Inbound.Settled();
+        case ABANDON -> new Inbound.Abandon(new Pending());
+        case PAGE_FAULT, PREFAULT, PUSHED, FILLED, OWNER, MISSING, ALIVE ->
+            throw new IllegalStateException("no state permits " + request);
+      };
     }
 
-    private void ask(Inbound event) {
-      awaitsAnswer = true;
-      push(out, event);
+    private Inbound started(Request request) throws ProtocolException {
+      VersionCheck.check(request);
+      return new Inbound.Start(request.extensions(), new Pending());
     }
 
     private ByteString payload(int length) throws IOException {
@@ -166,7 +190,7 @@ public final class InboundCommands extends GraphStage<SourceShape<Inbound>> {
       return MigrationKey.decode(ByteBuffer.wrap(Payloads.read(connection, length)));
     }
 
-    private void receiveDescriptor() throws IOException {
+    private Inbound receivedDescriptor() throws IOException {
       if (!connection.passesDescriptors()) {
         throw new ProtocolException(
             Command.MEMORY_FD + " over a UNIX socket only", "one over " + connection.describe());
@@ -177,7 +201,7 @@ public final class InboundCommands extends GraphStage<SourceShape<Inbound>> {
       }
       ByteBuffer slot = ByteBuffer.allocate(WireFormat.SLOT_BYTES).order(WireFormat.ORDER);
       OwnedFd fd = connection.receiveWithFd(slot);
-      ask(new Inbound.MemoryFd(slot.flip().getInt(), fd, new Pending()));
+      return new Inbound.MemoryFd(slot.flip().getInt(), fd, new Pending());
     }
 
     private MemoryRangeTable discarded(Request request) throws IOException {
@@ -192,11 +216,11 @@ public final class InboundCommands extends GraphStage<SourceShape<Inbound>> {
       return receiver;
     }
 
-    private void receiveMemory(Request request) throws IOException {
+    private Inbound receivedMemory(Request request) throws IOException {
       ReceivedMemory received = memoryReceiver().receive(connection, request);
       state = stateAfterAnswer;
       write(Response.ok());
-      push(out, new Inbound.Memory(received));
+      return new Inbound.Memory(received);
     }
 
     private void onAnswer(Said said) {

@@ -1,5 +1,8 @@
 package io.vmferry.streams.transfer;
 
+import io.vmferry.kvm.sandbox.SandboxRole;
+import io.vmferry.streams.sandbox.FencedWorker;
+import io.vmferry.streams.sandbox.Sandbox;
 import io.vmferry.streams.transport.Connection;
 import io.vmferry.streams.wire.ProtocolException;
 import io.vmferry.streams.wire.Request;
@@ -7,16 +10,19 @@ import io.vmferry.streams.wire.Response;
 import io.vmferry.streams.wire.WireFormat;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.util.Objects;
 import org.apache.pekko.stream.Attributes;
 import org.apache.pekko.stream.Outlet;
 import org.apache.pekko.stream.SourceShape;
 import org.apache.pekko.stream.stage.AbstractOutHandler;
 import org.apache.pekko.stream.stage.GraphStage;
 import org.apache.pekko.stream.stage.GraphStageLogic;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The receive loop of a memory connection: a command is read when there is demand, answered when
- * its bytes are in place, and then emitted. Blocks its dispatcher.
+ * its bytes are in place, and then emitted. Blocks its dispatcher; what the peer sends is read on a
+ * fenced thread.
  */
 final class MemoryFramesStage extends GraphStage<SourceShape<ReceivedMemory>> {
   private final Outlet<ReceivedMemory> out = Outlet.create("MemoryFramesStage.out");
@@ -41,6 +47,7 @@ final class MemoryFramesStage extends GraphStage<SourceShape<ReceivedMemory>> {
 
   private final class Logic extends GraphStageLogic {
     private final ByteBuffer header = ByteBuffer.allocateDirect(WireFormat.REQUEST_BYTES);
+    private @Nullable FencedWorker worker;
 
     Logic() {
       super(shape);
@@ -54,22 +61,45 @@ final class MemoryFramesStage extends GraphStage<SourceShape<ReceivedMemory>> {
           });
     }
 
+    @Override
+    public void preStart() {
+      worker =
+          Sandbox.of(materializer().system())
+              .worker(SandboxRole.HEARS_PEER, "memory-" + connection.describe());
+    }
+
+    @Override
+    public void postStop() {
+      if (worker != null) {
+        worker.close();
+      }
+    }
+
     private void next() {
       try {
-        Request request = receiver.readRequest(connection, header);
-        if (request == null) {
+        ReceivedMemory received = Objects.requireNonNull(worker).call(this::receive);
+        if (received == null) {
           completeStage();
-          return;
+        } else {
+          push(out, received);
         }
-        ReceivedMemory received = receiver.receiveOnly(connection, request);
-        answer(Response.ok());
-        push(out, received);
       } catch (ProtocolException e) {
         refuse(e);
       } catch (IOException e) {
         connection.close();
         failStage(e);
       }
+    }
+
+    /** Null at the end. */
+    private @Nullable ReceivedMemory receive() throws IOException {
+      Request request = receiver.readRequest(connection, header);
+      if (request == null) {
+        return null;
+      }
+      ReceivedMemory received = receiver.receiveOnly(connection, request);
+      answer(Response.ok());
+      return received;
     }
 
     private void refuse(ProtocolException reason) {

@@ -2,6 +2,8 @@ package io.vmferry.streams.transfer;
 
 import io.vmferry.kvm.Gpa;
 import io.vmferry.kvm.memory.GuestMemory;
+import io.vmferry.kvm.sandbox.SandboxRole;
+import io.vmferry.streams.sandbox.Sandbox;
 import io.vmferry.streams.transport.Connection;
 import io.vmferry.streams.wire.Extension;
 import io.vmferry.streams.wire.Extensions;
@@ -28,6 +30,7 @@ public final class PostcopyFill implements AutoCloseable {
   private final Extensions agreed;
   private final Duration silence;
   private final String name;
+  private final Sandbox sandbox;
   private final CompletableFuture<Void> finished = new CompletableFuture<>();
   private final List<Connection> connections = new ArrayList<>();
   private final List<Thread> pushers = new ArrayList<>();
@@ -48,18 +51,21 @@ public final class PostcopyFill implements AutoCloseable {
    * @param silence a source that owes pages for as long is taken for dead; zero for never. Only
    *     where it gives signs of life while it is throttled: HEARTBEAT
    * @param name the end of its threads' names
+   * @param sandbox fences them in: what {@link #finished} triggers must be fit for that
    */
   public PostcopyFill(
       GuestMemory memory,
       ArrivingPages arriving,
       Extensions agreed,
       Duration silence,
-      String name) {
+      String name,
+      Sandbox sandbox) {
     this.memory = memory;
     this.arriving = arriving;
     this.agreed = agreed;
     this.silence = silence;
     this.name = name;
+    this.sandbox = sandbox;
     arriving.whole().thenRun(this::tellOnceWhole);
   }
 
@@ -99,7 +105,9 @@ public final class PostcopyFill implements AutoCloseable {
     List<FaultConnection> all = new ArrayList<>(faults);
     all.add(added);
     faults = List.copyOf(all);
-    added.start("pages-" + name, !push).whenComplete((done, failure) -> faultsEnded(failure));
+    added
+        .start(sandbox, "pages-" + name, !push)
+        .whenComplete((done, failure) -> faultsEnded(failure));
     if (told) {
       added.end();
     }
@@ -115,8 +123,9 @@ public final class PostcopyFill implements AutoCloseable {
     pushing++;
     connection.setReadTimeout(silence);
     PushReceiving receiving = new PushReceiving(connection, memory, arriving, agreed);
-    Thread thread = new Thread(() -> pushEnded(run(receiving)), "push-" + name);
-    thread.setDaemon(true);
+    Thread thread =
+        sandbox.thread(
+            SandboxRole.BRINGS_PAGES, "push-" + name, () -> pushEnded(run(receiving, sandbox)));
     pushers.add(thread);
     thread.start();
   }
@@ -147,12 +156,12 @@ public final class PostcopyFill implements AutoCloseable {
     }
   }
 
-  private static @Nullable Exception run(PushReceiving receiving) {
+  private static @Nullable Exception run(PushReceiving receiving, Sandbox sandbox) {
     try {
       receiving.run();
       return null;
     } catch (IOException | RuntimeException e) {
-      return e;
+      return sandbox.noticed(e);
     }
   }
 

@@ -1,5 +1,6 @@
 package io.vmferry.streams.transport;
 
+import io.vmferry.streams.sandbox.Outside;
 import java.util.Iterator;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
@@ -42,7 +43,7 @@ final class StallWatch {
       if (!started) {
         Thread thread = new Thread(this::run, "vmferry-stall-watch");
         thread.setDaemon(true);
-        thread.start();
+        Outside.run(thread::start);
         started = true;
       }
       stale = true;

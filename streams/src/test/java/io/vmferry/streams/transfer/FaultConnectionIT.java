@@ -18,6 +18,7 @@ import io.vmferry.kvm.uffd.FaultBatch;
 import io.vmferry.kvm.uffd.Uffd;
 import io.vmferry.streams.pages.GuestPages;
 import io.vmferry.streams.pages.PresentBitmap;
+import io.vmferry.streams.sandbox.Sandbox;
 import io.vmferry.streams.transport.Connection;
 import io.vmferry.streams.transport.PeerStalledException;
 import io.vmferry.streams.wire.Extensions;
@@ -113,7 +114,7 @@ class FaultConnectionIT {
   @Test
   void bringsEveryPageInTheBackground() throws Exception {
     CompletableFuture<Void> serving = serve();
-    await(faults(pair.destination()).start("receiving", true));
+    await(faults(pair.destination()).start(Sandbox.OFF, "receiving", true));
     await(serving);
 
     assertTrue(served.isComplete());
@@ -126,7 +127,7 @@ class FaultConnectionIT {
     Guests.fill(sourceMemory, page, random);
     CompletableFuture<Void> serving = serve();
     FaultConnection faults = faults(pair.destination());
-    CompletionStage<Void> finished = faults.start("receiving", false);
+    CompletionStage<Void> finished = faults.start(Sandbox.OFF, "receiving", false);
     // The copy is a native call: a Java access would hold up the next safepoint.
     CompletableFuture<byte[]> read =
         CompletableFuture.supplyAsync(() -> destinationMemory.read(page, Guests.PAGE));
@@ -152,7 +153,7 @@ class FaultConnectionIT {
     GuestRegion region = destinationMemory.regions().get(1);
     Gpa page = region.base().plus(7 * Guests.PAGE);
     FaultConnection faults = faults(pair.destination());
-    faults.start("receiving", false);
+    faults.start(Sandbox.OFF, "receiving", false);
     CompletableFuture<byte[]> read =
         CompletableFuture.supplyAsync(() -> destinationMemory.read(page, Guests.PAGE));
     FaultBatch batch = new FaultBatch(8);
@@ -187,7 +188,8 @@ class FaultConnectionIT {
 
   @Test
   void anEndBeforeTheLastPageIsAFailureOnBothSides() throws Exception {
-    CompletionStage<Void> finished = faults(pair.destination()).start("receiving", false);
+    CompletionStage<Void> finished =
+        faults(pair.destination()).start(Sandbox.OFF, "receiving", false);
     CompletableFuture<Void> serving = serve();
 
     pair.source().close();
@@ -210,13 +212,15 @@ class FaultConnectionIT {
   void aSourceThatNeverAnswersIsATimeout() throws Exception {
     pair.destination().setReadTimeout(Duration.ofMillis(200));
 
-    failure(PeerStalledException.class, faults(pair.destination()).start("receiving", true));
+    failure(
+        PeerStalledException.class,
+        faults(pair.destination()).start(Sandbox.OFF, "receiving", true));
   }
 
   @Test
   void aClosedConnectionEndsTheReceivingThread() throws Exception {
     FaultConnection faults = faults(pair.destination());
-    CompletionStage<Void> finished = faults.start("receiving", true);
+    CompletionStage<Void> finished = faults.start(Sandbox.OFF, "receiving", true);
 
     faults.close();
 
@@ -226,7 +230,7 @@ class FaultConnectionIT {
   @Test
   void aRefusedPageIsAFailure() throws Exception {
     FaultConnection faults = faults(pair.destination());
-    CompletionStage<Void> finished = faults.start("receiving", false);
+    CompletionStage<Void> finished = faults.start(Sandbox.OFF, "receiving", false);
     faults.demand(new Gpa(0));
     ByteBuffer error = ByteBuffer.allocate(WireFormat.RESPONSE_BYTES);
     Response.error().encode(error);
@@ -259,7 +263,7 @@ class FaultConnectionIT {
     Connection flipping =
         new FlippingConnection(pair.destination(), WireFormat.RESPONSE_BYTES + 100);
 
-    await(faults(flipping).start("receiving", true));
+    await(faults(flipping).start(Sandbox.OFF, "receiving", true));
     await(serving);
 
     assertNotEquals(MemoryDigest.of(sourceMemory), MemoryDigest.of(destinationMemory));

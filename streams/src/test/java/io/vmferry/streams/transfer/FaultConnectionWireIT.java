@@ -16,6 +16,7 @@ import io.vmferry.kvm.uffd.Installed;
 import io.vmferry.kvm.uffd.PageInstaller;
 import io.vmferry.streams.pages.GuestPages;
 import io.vmferry.streams.pages.PresentBitmap;
+import io.vmferry.streams.sandbox.Sandbox;
 import io.vmferry.streams.transport.PeerStalledException;
 import io.vmferry.streams.wire.Command;
 import io.vmferry.streams.wire.Extensions;
@@ -62,7 +63,7 @@ class FaultConnectionWireIT {
   @Test
   void asksForAWindowInTheBackgroundAndNoMore() throws Exception {
     FaultConnection faults = faults();
-    faults.start("receiving", true);
+    faults.start(Sandbox.OFF, "receiving", true);
 
     for (int i = 0; i < WINDOW; i++) {
       assertEquals(i * (long) Guests.PAGE, request().gpa());
@@ -75,7 +76,7 @@ class FaultConnectionWireIT {
   @Test
   void theBackgroundFollowsTheDemandedPage() throws Exception {
     FaultConnection faults = faults();
-    faults.start("receiving", true);
+    faults.start(Sandbox.OFF, "receiving", true);
     List<MemoryRange> asked = requests(WINDOW);
     faults.demand(new Gpa(Guests.NEXT_BASE + 77));
     asked.add(request());
@@ -91,7 +92,7 @@ class FaultConnectionWireIT {
   @Test
   void installsAnswersInTheOrderOfTheRequests() throws Exception {
     FaultConnection faults = faults();
-    CompletionStage<Void> finished = faults.start("receiving", true);
+    CompletionStage<Void> finished = faults.start(Sandbox.OFF, "receiving", true);
 
     for (long i = 0; i < pages.count(); i++) {
       answer(request());
@@ -107,7 +108,7 @@ class FaultConnectionWireIT {
       throws Exception {
     pair.destination().setReadTimeout(Duration.ofMillis(300));
     FaultConnection broken = faults();
-    CompletionStage<Void> failed = broken.start("receiving", true);
+    CompletionStage<Void> failed = broken.start(Sandbox.OFF, "receiving", true);
     List<MemoryRange> asked = requests(WINDOW);
     Gpa demanded = new Gpa(Guests.HIGH_BASE + 9 * Guests.PAGE);
     assertTrue(broken.demand(demanded));
@@ -127,7 +128,7 @@ class FaultConnectionWireIT {
     for (Gpa page : broken.unanswered()) {
       next.demand(page);
     }
-    CompletionStage<Void> finished = next.start("receiving", true);
+    CompletionStage<Void> finished = next.start(Sandbox.OFF, "receiving", true);
     assertEquals(demanded.value(), answered().gpa(), "the page that the guest waits for first");
     for (long i = 4; i < pages.count(); i++) {
       answered();
@@ -138,7 +139,7 @@ class FaultConnectionWireIT {
 
   @Test
   void aPageCutShortIsNotInstalled() throws Exception {
-    CompletionStage<Void> finished = faults().start("receiving", true);
+    CompletionStage<Void> finished = faults().start(Sandbox.OFF, "receiving", true);
     MemoryRange page = request();
     Guests.fill(sourceMemory, page.start(), random);
     ByteBuffer frame = ByteBuffer.allocate(WireFormat.RESPONSE_BYTES + Guests.PAGE - 1);
@@ -157,7 +158,7 @@ class FaultConnectionWireIT {
 
   @Test
   void anEndBetweenTwoAnswersSaysHowManyPagesAreMissing() throws Exception {
-    CompletionStage<Void> finished = faults().start("receiving", true);
+    CompletionStage<Void> finished = faults().start(Sandbox.OFF, "receiving", true);
     for (MemoryRange page : requests(WINDOW).subList(0, 2)) {
       answer(page);
     }
@@ -170,7 +171,7 @@ class FaultConnectionWireIT {
 
   @Test
   void anAnswerThatNobodyAskedForIsRefused() throws Exception {
-    CompletionStage<Void> finished = faults().start("receiving", false);
+    CompletionStage<Void> finished = faults().start(Sandbox.OFF, "receiving", false);
 
     answer(new MemoryRange(0, Guests.PAGE));
 
@@ -182,7 +183,7 @@ class FaultConnectionWireIT {
   @Test
   void anAnswerOfAnotherSizeIsRefused() throws Exception {
     FaultConnection faults = faults();
-    CompletionStage<Void> finished = faults.start("receiving", false);
+    CompletionStage<Void> finished = faults.start(Sandbox.OFF, "receiving", false);
     faults.demand(new Gpa(0));
     ByteBuffer frame = ByteBuffer.allocate(WireFormat.RESPONSE_BYTES);
     Response.page(2 << 20).encode(frame);
@@ -205,7 +206,7 @@ class FaultConnectionWireIT {
         };
     FaultConnection faults = faults(failing);
     arriving.fault(new Gpa(0), System.nanoTime());
-    CompletionStage<Void> finished = faults.start("receiving", false);
+    CompletionStage<Void> finished = faults.start(Sandbox.OFF, "receiving", false);
     faults.demand(new Gpa(0));
 
     answer(request());

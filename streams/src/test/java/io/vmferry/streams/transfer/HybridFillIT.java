@@ -9,11 +9,13 @@ import io.vmferry.kvm.Gpa;
 import io.vmferry.kvm.memory.GuestMemory;
 import io.vmferry.kvm.memory.GuestRegion;
 import io.vmferry.kvm.memory.MemoryDigest;
+import io.vmferry.kvm.sandbox.SeccompMode;
 import io.vmferry.kvm.testing.RequiresUffd;
 import io.vmferry.kvm.uffd.Uffd;
 import io.vmferry.streams.pages.DirtyPages;
 import io.vmferry.streams.pages.PageRun;
 import io.vmferry.streams.pages.PresentBitmap;
+import io.vmferry.streams.sandbox.Sandbox;
 import io.vmferry.streams.wire.Command;
 import io.vmferry.streams.wire.Extensions;
 import io.vmferry.streams.wire.MemoryRange;
@@ -42,6 +44,7 @@ import org.junit.jupiter.api.Timeout;
 @RequiresUffd
 @Timeout(60)
 class HybridFillIT {
+  private static final Sandbox FENCED = Sandbox.of(SeccompMode.ERRNO);
   private static final Extensions ALL = Extensions.known();
 
   private final Random random = Guests.random("HybridFillIT");
@@ -202,7 +205,7 @@ class HybridFillIT {
     missing.unmap();
     uffd = Guests.watch(memory);
     arriving = new ArrivingPages(memory, uffd, missing.present(), new Counter());
-    fill = new PostcopyFill(memory, arriving, ALL, Duration.ZERO, "test");
+    fill = new PostcopyFill(memory, arriving, ALL, Duration.ZERO, "test", FENCED);
     faultLoop = FaultLoop.start(uffd, memory, fill);
   }
 

@@ -3,9 +3,11 @@ package io.vmferry.streams.transfer;
 import io.vmferry.kvm.Gpa;
 import io.vmferry.kvm.SyscallException;
 import io.vmferry.kvm.memory.GuestMemory;
+import io.vmferry.kvm.sandbox.SeccompMode;
 import io.vmferry.streams.compression.BlockCodec;
 import io.vmferry.streams.pages.GuestPages;
 import io.vmferry.streams.pages.PresentBitmap;
+import io.vmferry.streams.sandbox.Sandbox;
 import io.vmferry.streams.testing.Fuzz;
 import io.vmferry.streams.testing.Mutator;
 import io.vmferry.streams.transport.Connection;
@@ -114,7 +116,8 @@ class PeerFuzzIT {
             FaultConnection faults =
                 new FaultConnection(
                     connection, arriving, random.nextBoolean() ? Extensions.NONE : ALL);
-            CompletionStage<Void> finished = faults.start("faults", true);
+            CompletionStage<Void> finished =
+                faults.start(Sandbox.of(SeccompMode.ERRNO), "faults", true);
             faults.demand(new Gpa(random.nextInt(4096) * 4096L));
             await(finished);
           }

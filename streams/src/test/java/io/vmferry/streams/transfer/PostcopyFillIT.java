@@ -9,10 +9,12 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.vmferry.kvm.Gpa;
 import io.vmferry.kvm.memory.GuestMemory;
 import io.vmferry.kvm.memory.MemoryDigest;
+import io.vmferry.kvm.sandbox.SeccompMode;
 import io.vmferry.kvm.testing.RequiresUffd;
 import io.vmferry.kvm.uffd.Uffd;
 import io.vmferry.streams.pages.GuestPages;
 import io.vmferry.streams.pages.PresentBitmap;
+import io.vmferry.streams.sandbox.Sandbox;
 import io.vmferry.streams.transport.PeerStalledException;
 import io.vmferry.streams.wire.Command;
 import io.vmferry.streams.wire.Extension;
@@ -44,6 +46,7 @@ import org.junit.jupiter.api.Timeout;
 @RequiresUffd
 @Timeout(120)
 class PostcopyFillIT {
+  private static final Sandbox FENCED = Sandbox.of(SeccompMode.ERRNO);
   private static final Extensions PUSH = Extensions.of(Extension.PUSH);
   private static final Extensions ALL = Extensions.known();
   private static final Duration SILENCE = Duration.ofMillis(300);
@@ -267,7 +270,7 @@ class PostcopyFillIT {
             frame(Request.pageFault(), new MemoryRange(0, Guests.PAGE)));
     begin(PUSH);
     for (ByteBuffer frame : bad) {
-      PostcopyFill one = new PostcopyFill(memory, arriving, PUSH, Duration.ZERO, "bad");
+      PostcopyFill one = new PostcopyFill(memory, arriving, PUSH, Duration.ZERO, "bad", FENCED);
       Pair push = hosts.connectFaults();
       one.addPush(push.destination());
       push.source().writeFully(frame);
@@ -334,7 +337,7 @@ class PostcopyFillIT {
   }
 
   private void begin(Extensions agreed, Duration silence) {
-    fill = new PostcopyFill(memory, arriving, agreed, silence, "test");
+    fill = new PostcopyFill(memory, arriving, agreed, silence, "test", FENCED);
     faultLoop = FaultLoop.start(uffd, memory, fill);
   }
 

@@ -7,11 +7,13 @@ import io.vmferry.kvm.memory.GuestRegion;
 import io.vmferry.kvm.memory.Mapping;
 import io.vmferry.kvm.memory.MemoryDigest;
 import io.vmferry.kvm.memory.PageSize;
+import io.vmferry.kvm.sandbox.SeccompMode;
 import io.vmferry.kvm.uffd.FaultBatch;
 import io.vmferry.kvm.uffd.Uffd;
 import io.vmferry.streams.pages.GuestPages;
 import io.vmferry.streams.pages.PageRun;
 import io.vmferry.streams.pages.PresentBitmap;
+import io.vmferry.streams.sandbox.Sandbox;
 import io.vmferry.streams.wire.Extension;
 import io.vmferry.streams.wire.Extensions;
 import java.io.IOException;
@@ -34,6 +36,7 @@ import org.apache.pekko.stream.Materializer;
  * {@code alive} lines, then {@code done FAULTS COLLECTIONS}.
  */
 final class TransferWhileCollecting {
+  private static final Sandbox FENCED = Sandbox.of(SeccompMode.ERRNO);
   static final int PAGES = 8_000;
   private static final int PAGE = Guests.PAGE;
   private static final long BYTES = (long) PAGES * PAGE;
@@ -119,7 +122,7 @@ final class TransferWhileCollecting {
         new FaultServing(pair.source(), source, FaultServing.servedPages(source));
     start("serving", serving::run);
     start("demands", () -> demand(uffd, destination.regions().get(0), arriving, connection));
-    CompletionStage<Void> finished = connection.start("receiving", false);
+    CompletionStage<Void> finished = connection.start(Sandbox.OFF, "receiving", false);
     GuestRegion region = destination.regions().get(0);
     // A guest that touches half of the pages by itself, backwards; the rest comes unasked.
     for (long page = PAGES - 1; page >= PAGES / 2; page--) {
@@ -142,7 +145,8 @@ final class TransferWhileCollecting {
             uffd,
             new PresentBitmap(GuestPages.of(destination).count()),
             new Looking());
-    PostcopyFill fill = new PostcopyFill(destination, arriving, agreed, Duration.ZERO, "test");
+    PostcopyFill fill =
+        new PostcopyFill(destination, arriving, agreed, Duration.ZERO, "test", FENCED);
     PresentBitmap served = FaultServing.servedPages(source);
     PushOrder order = new PushOrder();
     fill.addFaults(pair.destination());

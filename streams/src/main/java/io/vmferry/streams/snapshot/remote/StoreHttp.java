@@ -3,6 +3,7 @@ package io.vmferry.streams.snapshot.remote;
 import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.json.JsonMapper;
+import io.vmferry.streams.sandbox.Outside;
 import io.vmferry.streams.snapshot.SnapshotException;
 import io.vmferry.streams.transport.MigrationUrl;
 import io.vmferry.streams.transport.TlsIdentity;
@@ -108,7 +109,8 @@ final class StoreHttp {
     long pause = FIRST_PAUSE_MILLIS;
     while (true) {
       try {
-        return once(request, most);
+        // On a fenced thread too: the client starts threads as it needs them.
+        return Outside.call(() -> once(request, most));
       } catch (SnapshotException | InterruptedIOException e) {
         throw e;
       } catch (IOException e) {

@@ -1,0 +1,8 @@
+/**
+ * Fences single threads in with seccomp: which system calls a thread of a running JVM needs, and
+ * how the kernel is told to stop it at all others.
+ */
+@NullMarked
+package io.vmferry.kvm.sandbox;
+
+import org.jspecify.annotations.NullMarked;
