@@ -219,7 +219,10 @@ class BadFramesTest {
             || command == Command.FILLED,
         ConnectionRole.FAULT.carries(command));
     assertEquals(
-        command == Command.MEMORY || command == Command.MEMORY_ZERO || command == Command.PUSHED,
+        command == Command.MEMORY
+            || command == Command.MEMORY_ZERO
+            || command == Command.ALIVE
+            || command == Command.PUSHED,
         ConnectionRole.PUSH.carries(command));
   }
 }
