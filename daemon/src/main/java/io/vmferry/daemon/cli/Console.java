@@ -34,6 +34,7 @@ final class Console {
   private String node;
   private @Nullable Path tokenFile;
   private @Nullable Path nodeTlsDir;
+  private boolean ownsProcess;
 
   Console(PrintWriter out, PrintWriter err, Map<String, String> environment, Terminal terminal) {
     this.out = out;
@@ -55,8 +56,16 @@ final class Console {
     PrintWriter err = new PrintWriter(System.err, true, StandardCharsets.UTF_8);
     boolean interactive = Boolean.getBoolean("vmferry.tty");
     int columns = Integer.getInteger("vmferry.columns", Terminal.DEFAULT_COLUMNS);
-    return new Console(
-        out, err, System.getenv(), new Terminal(err, interactive, Math.max(columns, 20)));
+    Console console =
+        new Console(
+            out, err, System.getenv(), new Terminal(err, interactive, Math.max(columns, 20)));
+    console.ownsProcess = true;
+    return console;
+  }
+
+  /** Whether nothing but this command runs in the process. */
+  boolean ownsProcess() {
+    return ownsProcess;
   }
 
   PrintWriter out() {

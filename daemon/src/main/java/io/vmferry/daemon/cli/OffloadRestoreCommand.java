@@ -69,6 +69,7 @@ final class OffloadRestoreCommand implements Callable<Integer> {
   @Mixin private SnapshotFlags stored = new SnapshotFlags();
   @Mixin private StoreKeyOption key = new StoreKeyOption();
   @Mixin private StoreAccessOption access = new StoreAccessOption();
+  @Mixin private LandlockOption landlock = new LandlockOption();
   @Mixin private SeccompOption seccomp = new SeccompOption();
   @Mixin private OffloadProgressOption progress = new OffloadProgressOption();
 
@@ -79,6 +80,7 @@ final class OffloadRestoreCommand implements Callable<Integer> {
   @Override
   public Integer call() {
     SnapshotPlace place = stored.place(inputDir, "--input-dir");
+    landlock.bind(console, LandlockOption.in(place));
     OffloadProgress shown = progress.on(console);
     try {
       MigrationUrl url = url();

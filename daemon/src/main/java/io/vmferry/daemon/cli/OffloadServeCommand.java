@@ -45,6 +45,7 @@ final class OffloadServeCommand implements Callable<Integer> {
   private @Nullable String metrics;
 
   @Mixin private ServedTarget target = new ServedTarget();
+  @Mixin private LandlockOption landlock = new LandlockOption();
   @Mixin private SeccompOption seccomp = new SeccompOption();
   @Mixin private OffloadProgressOption progress = new OffloadProgressOption();
 
@@ -64,6 +65,7 @@ final class OffloadServeCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws InterruptedException {
+    landlock.bind(console, LandlockOption.around(target.place("any"), socket));
     PrometheusMeterRegistry registry = MetricsEndpoint.registry();
     try {
       target.check();

@@ -37,6 +37,7 @@ final class OffloadSnapshotCommand implements Callable<Integer> {
   private @Nullable String listen;
 
   @Mixin private SnapshotTarget output = new SnapshotTarget();
+  @Mixin private LandlockOption landlock = new LandlockOption();
   @Mixin private SeccompOption seccomp = new SeccompOption();
   @Mixin private OffloadProgressOption progress = new OffloadProgressOption();
 
@@ -47,7 +48,12 @@ final class OffloadSnapshotCommand implements Callable<Integer> {
   @Override
   public Integer call() {
     try {
-      output.keep(console, OffloadAddress.of(socket, listen, "--listen"), progress, this::take);
+      output.keep(
+          console,
+          OffloadAddress.of(socket, listen, "--listen"),
+          progress,
+          place -> landlock.bind(console, LandlockOption.around(place, socket)),
+          this::take);
       return ExitCodes.OK;
     } catch (IOException | IllegalArgumentException e) {
       throw CommandFailure.of(e);

@@ -13,6 +13,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -94,10 +95,17 @@ final class SnapshotTarget {
    * no socket.
    *
    * @param url where to listen
+   * @param before hears the place, before anything is opened
    */
-  void keep(Console console, MigrationUrl url, OffloadProgressOption progress, Taking taking)
+  void keep(
+      Console console,
+      MigrationUrl url,
+      OffloadProgressOption progress,
+      Consumer<SnapshotPlace> before,
+      Taking taking)
       throws IOException {
     SnapshotPlace place = place();
+    before.accept(place);
     try (Belongings belongings = new Belongings(console)) {
       // A snapshot that is in its place already stays there.
       SnapshotWriter writer =

@@ -39,7 +39,7 @@ final class VmSnapshotCommand implements Callable<Integer> {
   @Override
   public Integer call() {
     try (PrivateSocket socket = PrivateSocket.create()) {
-      output.keep(console, socket.url(), progress, this::take);
+      output.keep(console, socket.url(), progress, place -> {}, this::take);
       return ExitCodes.OK;
     } catch (IOException | IllegalArgumentException e) {
       throw CommandFailure.of(e);

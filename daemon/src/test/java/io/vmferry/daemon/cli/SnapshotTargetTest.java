@@ -45,7 +45,7 @@ class SnapshotTargetTest {
     new CommandLine(options)
         .parseArgs("--output-dir", directory.resolve("s").toString(), "--progress", "json");
     MigrationUrl url = new MigrationUrl.Unix(directory.resolve("socket"));
-    options.target.keep(console, url, options.progress, taking);
+    options.target.keep(console, url, options.progress, place -> {}, taking);
   }
 
   private List<String> left() throws IOException {

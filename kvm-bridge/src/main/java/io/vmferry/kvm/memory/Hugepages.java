@@ -1,8 +1,10 @@
 package io.vmferry.kvm.memory;
 
+import io.vmferry.kvm.OwnedFd;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The host's hugepage pools.
@@ -51,5 +53,14 @@ public final class Hugepages {
         Path.of("/sys/kernel/mm/hugepages/hugepages-" + (pageSize.bytes() >> 10) + "kB")
             .resolve(file);
     return Files.exists(path) ? Long.parseLong(Files.readString(path).trim()) : 0;
+  }
+
+  /**
+   * The directory that memory files with transparent hugepages are made in, which is on no path.
+   *
+   * @return null if there is none; not to be closed
+   */
+  public static @Nullable OwnedFd transparentDirectory() {
+    return TransparentHugepages.directory();
   }
 }

@@ -48,6 +48,11 @@ final class TransparentHugepages {
     return new OwnedFd(raw);
   }
 
+  /** Where {@link #createFile} makes them; null where it makes none. */
+  static @Nullable OwnedFd directory() {
+    return Mount.TMPFS;
+  }
+
   /** Whether mappings of new memory files get such pages, from the mount or by the switch. */
   static boolean areGiven() {
     return Mount.TMPFS != null
