@@ -31,6 +31,7 @@ import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.LongConsumer;
 import org.apache.pekko.actor.typed.ActorSystem;
+import org.apache.pekko.stream.KillSwitch;
 import org.apache.pekko.stream.Materializer;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -60,6 +61,7 @@ public final class Reception implements AutoCloseable {
   private final AtomicReference<@Nullable Source> main = new AtomicReference<>();
   private final List<Connection> connections = new CopyOnWriteArrayList<>();
   private final CompletableFuture<MemoryReceiver> memory = new CompletableFuture<>();
+  private volatile @Nullable KillSwitch commands;
   private volatile Extensions agreed = Extensions.NONE;
   private volatile boolean closed;
 
@@ -177,6 +179,14 @@ public final class Reception implements AutoCloseable {
     closed = true;
     listener.close();
     connections.forEach(Connection::close);
+    endCommands();
+  }
+
+  private void endCommands() {
+    KillSwitch open = commands;
+    if (open != null) {
+      open.abort(new IOException("The reception was closed."));
+    }
   }
 
   private void acceptAll() {
@@ -228,7 +238,10 @@ public final class Reception implements AutoCloseable {
     Outside.run(
         () -> {
           events.sourceConnected();
-          MainConnection.serve(connection, events, this::fail, materializer);
+          commands = MainConnection.serve(connection, events, this::fail, materializer);
+          if (closed) {
+            endCommands();
+          }
         });
   }
 

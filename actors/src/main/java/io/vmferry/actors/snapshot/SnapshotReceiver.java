@@ -31,6 +31,7 @@ import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.atomic.AtomicLong;
+import org.apache.pekko.stream.KillSwitch;
 import org.apache.pekko.stream.Materializer;
 import org.apache.pekko.util.ByteString;
 import org.jspecify.annotations.Nullable;
@@ -50,6 +51,7 @@ public final class SnapshotReceiver implements AutoCloseable {
   private final CompletableFuture<Void> taken = new CompletableFuture<>();
   // Of the reception's threads, one after the other; closed by another.
   private volatile @Nullable Reception reception;
+  private volatile @Nullable KillSwitch commands;
   private volatile boolean passesDescriptors;
   private volatile Sandbox sandbox = Sandbox.OFF;
   private volatile @Nullable GuestMemory sent;
@@ -96,7 +98,7 @@ public final class SnapshotReceiver implements AutoCloseable {
     sandbox = Sandbox.of(materializer.system());
     passesDescriptors = true;
     Events events = new Events();
-    MainConnection.serve(main, events, events::failed, materializer);
+    commands = MainConnection.serve(main, events, events::failed, materializer);
     return taken.minimalCompletionStage();
   }
 
@@ -263,6 +265,10 @@ public final class SnapshotReceiver implements AutoCloseable {
     Reception opened = reception;
     if (opened != null) {
       opened.close();
+    }
+    KillSwitch open = commands;
+    if (open != null) {
+      open.abort(new IOException("The snapshot was given up."));
     }
     handedOver.values().forEach(Memfd::close);
     GuestMemory memory = sent;
