@@ -1,5 +1,6 @@
 package io.vmferry.streams.transport;
 
+import io.vmferry.streams.sandbox.Outside;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.ByteChannel;
@@ -126,7 +127,11 @@ final class TlsChannel implements ByteChannel, GatheringByteChannel {
   }
 
   private void closeIn(long millis) {
-    CompletableFuture.delayedExecutor(millis, TimeUnit.MILLISECONDS).execute(this::closeSocket);
+    // The first one of a process starts a thread.
+    Outside.run(
+        () ->
+            CompletableFuture.delayedExecutor(millis, TimeUnit.MILLISECONDS)
+                .execute(this::closeSocket));
   }
 
   private void closeSocket() {
