@@ -30,18 +30,14 @@ final class AllowList {
     transfer(filter);
     runtime(filter);
     reading(filter);
-    switch (role) {
-      case SERVES_PAGES -> filter.allow(SystemCalls.FALLOCATE, SystemCalls.FADVISE64);
+    filter.allow(SystemCalls.FALLOCATE);
+    return switch (role) {
+      case SERVES_PAGES ->
+          filter.allow(SystemCalls.FADVISE64).allowIf(SystemCalls.IOCTL, 1, ASKING);
       case BRINGS_PAGES ->
-          filter
-              .allowIf(SystemCalls.IOCTL, 1, withAsking(PAGES))
-              .allow(SystemCalls.EPOLL_CREATE1, SystemCalls.FALLOCATE);
-      case HEARS_PEER -> filter.allow(SystemCalls.FALLOCATE);
-    }
-    if (role != SandboxRole.BRINGS_PAGES) {
-      filter.allowIf(SystemCalls.IOCTL, 1, ASKING);
-    }
-    return filter;
+          filter.allow(SystemCalls.EPOLL_CREATE1).allowIf(SystemCalls.IOCTL, 1, withAsking(PAGES));
+      case HEARS_PEER -> filter.allowIf(SystemCalls.IOCTL, 1, ASKING);
+    };
   }
 
   /** Bytes between descriptors that are open, and waiting for them. */

@@ -72,9 +72,7 @@ public final class Landlock {
       if (memory != null) {
         allow(rules, memory, handled, "guest memory");
       }
-      if (SandboxCalls.prctl(SandboxCalls.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
-        throw new SyscallException("prctl(PR_SET_NO_NEW_PRIVS)", Native.getLastError());
-      }
+      SandboxCalls.giveUpNewPrivileges();
       if (LandlockCalls.restrictSelf(rules.raw()) != 0) {
         throw new SyscallException("landlock_restrict_self", Native.getLastError());
       }

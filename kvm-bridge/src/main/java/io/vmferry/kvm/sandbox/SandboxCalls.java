@@ -1,6 +1,7 @@
 package io.vmferry.kvm.sandbox;
 
 import com.sun.jna.Native;
+import io.vmferry.kvm.SyscallException;
 
 /** The libc calls of this package. */
 final class SandboxCalls {
@@ -16,6 +17,18 @@ final class SandboxCalls {
   }
 
   private SandboxCalls() {}
+
+  /**
+   * Gives up for good what a program that is started could gain, as setuid programs do: only root
+   * could restrict itself without.
+   *
+   * @throws SyscallException if the kernel refuses
+   */
+  static void giveUpNewPrivileges() throws SyscallException {
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
+      throw new SyscallException("prctl(PR_SET_NO_NEW_PRIVS)", Native.getLastError());
+    }
+  }
 
   static int seccomp(int operation, int flags, long arguments) {
     return (int) syscall(SystemCalls.SECCOMP, operation, flags, arguments);

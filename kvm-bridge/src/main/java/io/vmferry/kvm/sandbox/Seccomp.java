@@ -77,10 +77,7 @@ public final class Seccomp {
     Filter filter =
         FILTERS.computeIfAbsent(
             new Key(role, mode), key -> Filter.of(AllowList.of(key.role(), key.mode())));
-    // Without it only root could fence itself in, and a program that it starts could leave.
-    if (SandboxCalls.prctl(SandboxCalls.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
-      throw new SyscallException("prctl(PR_SET_NO_NEW_PRIVS)", Native.getLastError());
-    }
+    SandboxCalls.giveUpNewPrivileges();
     // Invariant: the program ends with a return and its jumps stay inside, which the kernel checks.
     if (SandboxCalls.seccomp(
             SandboxCalls.SECCOMP_SET_MODE_FILTER,

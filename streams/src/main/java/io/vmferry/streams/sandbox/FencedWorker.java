@@ -43,11 +43,7 @@ public final class FencedWorker implements AutoCloseable {
       start();
       tasks.add(work);
     }
-    try {
-      return Results.of(work);
-    } catch (IOException e) {
-      throw sandbox.noticed(e);
-    }
+    return sandbox.result(work);
   }
 
   private void start() {

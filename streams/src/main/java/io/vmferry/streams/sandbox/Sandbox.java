@@ -5,9 +5,10 @@ import io.vmferry.kvm.sandbox.Seccomp;
 import io.vmferry.kvm.sandbox.SeccompMode;
 import io.vmferry.streams.compression.BlockCodec;
 import java.io.IOException;
+import java.util.Map;
 import java.util.concurrent.Callable;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.FutureTask;
-import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 import org.apache.pekko.actor.ActorSystem;
 import org.apache.pekko.actor.ClassicActorSystemProvider;
@@ -33,7 +34,7 @@ public final class Sandbox {
   private static final Logger LOG = LoggerFactory.getLogger(Sandbox.class);
   // The JDK's text for EPERM, which is all that its own exceptions say of the error.
   private static final String REFUSED = "Operation not permitted";
-  private static final AtomicBoolean TOLD_UNAVAILABLE = new AtomicBoolean();
+  private static final Map<SeccompMode, Sandbox> MODES = new ConcurrentHashMap<>();
   private static final AtomicLong REFUSALS = new AtomicLong();
 
   private final SeccompMode mode;
@@ -44,13 +45,13 @@ public final class Sandbox {
 
   /** Fences of a mode; none, and a warning once, on a host that cannot do it. */
   public static Sandbox of(SeccompMode mode) {
-    if (mode == SeccompMode.OFF) {
-      return OFF;
-    }
+    return mode == SeccompMode.OFF ? OFF : MODES.computeIfAbsent(mode, Sandbox::prepared);
+  }
+
+  /** Each connection asks for its fences; what they need is looked at and loaded once. */
+  private static Sandbox prepared(SeccompMode mode) {
     if (!Seccomp.isAvailable(mode)) {
-      if (TOLD_UNAVAILABLE.compareAndSet(false, true)) {
-        LOG.warn("This host has no seccomp for mode {}: threads are not fenced in", mode);
-      }
+      LOG.warn("This host has no seccomp for mode {}: threads are not fenced in", mode);
       return OFF;
     }
     // Their native parts are unpacked into a file when they are first used.
@@ -100,6 +101,11 @@ public final class Sandbox {
     } else {
       thread(role, name, task).start();
     }
+    return result(task);
+  }
+
+  /** What a fenced thread computes, once it has. */
+  <T> T result(FutureTask<T> task) throws IOException {
     try {
       return Results.of(task);
     } catch (IOException e) {
