@@ -4,7 +4,6 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
-import io.vmferry.actors.guest.MemoryFill;
 import io.vmferry.actors.machine.Machine;
 import io.vmferry.actors.machine.MachineState;
 import io.vmferry.actors.migration.ArrivalGate;
@@ -13,27 +12,21 @@ import io.vmferry.actors.migration.MemoryMode;
 import io.vmferry.actors.migration.MigrationDestination;
 import io.vmferry.actors.migration.MigrationEvent;
 import io.vmferry.actors.migration.ReceiveOptions;
-import io.vmferry.actors.migration.SendOptions;
 import io.vmferry.actors.ownership.OwnershipLedger;
 import io.vmferry.actors.snapshot.SnapshotProgress;
-import io.vmferry.actors.snapshot.SnapshotReceiver;
 import io.vmferry.actors.snapshot.SnapshotSender;
 import io.vmferry.actors.vm.FailureCode;
 import io.vmferry.actors.vm.GuestIdentity;
-import io.vmferry.actors.vm.GuestSource;
 import io.vmferry.actors.vm.Vm;
 import io.vmferry.actors.vm.VmSpec;
 import io.vmferry.kvm.KvmSystem;
-import io.vmferry.kvm.memory.PageSize;
 import io.vmferry.kvm.sandbox.SeccompMode;
 import io.vmferry.kvm.testing.RequiresKvm;
 import io.vmferry.kvm.testing.RequiresUffd;
 import io.vmferry.streams.sandbox.Sandbox;
 import io.vmferry.streams.snapshot.DirectoryReader;
-import io.vmferry.streams.snapshot.DirectoryWriter;
 import io.vmferry.streams.snapshot.MemorySource;
 import io.vmferry.streams.snapshot.SnapshotReader;
-import io.vmferry.streams.transport.Listener;
 import io.vmferry.streams.transport.MigrationUrl;
 import java.io.IOException;
 import java.lang.reflect.InvocationTargetException;
@@ -48,7 +41,6 @@ import org.apache.pekko.actor.testkit.typed.javadsl.TestProbe;
 import org.apache.pekko.actor.typed.ActorRef;
 import org.apache.pekko.actor.typed.Behavior;
 import org.apache.pekko.actor.typed.javadsl.Behaviors;
-import org.apache.pekko.stream.Materializer;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.Test;
@@ -81,7 +73,7 @@ class BrokenHandoverIT {
 
   @Test
   void aGuestWhoseMemoryEndsMeanwhileIsIncompleteAndCanBeDeleted() throws Exception {
-    Path kept = snapshot();
+    Path kept = source.snapshotOfNew(GUEST, directory);
     TestProbe<MigrationEvent> arrival = KIT.createTestProbe(MigrationEvent.class);
     CompletableFuture<String> url = new CompletableFuture<>();
     ReceiveOptions options =
@@ -105,28 +97,6 @@ class BrokenHandoverIT {
         assertInstanceOf(MigrationEvent.Failed.class, TestHost.ending(arrival));
     assertEquals(GuestLocation.DESTINATION, failed.failure().guestLocation(), failed::toString);
     destination.delete(GUEST);
-  }
-
-  private Path snapshot() throws Exception {
-    source.create(
-        new VmSpec(GUEST, 1, 8 << 20, PageSize.KIB_4, new GuestSource.Idle(MemoryFill.RANDOM)));
-    source.change(GUEST, VmHost.Change.BOOT);
-    Path kept = directory.resolve("snapshot");
-    Path socket = directory.resolve("out");
-    try (SnapshotReceiver receiver =
-        new SnapshotReceiver(DirectoryWriter.begin(kept), SnapshotProgress.NONE)) {
-      CompletableFuture<Void> taken =
-          receiver
-              .receive(
-                  Listener.bind(new MigrationUrl.Unix(socket)),
-                  Materializer.matFromSystem(KIT.system()))
-              .toCompletableFuture();
-      TestProbe<MigrationEvent> departure = KIT.createTestProbe(MigrationEvent.class);
-      source.send(GUEST, SendOptions.to("unix:" + socket, MemoryMode.LOCAL).build(), departure);
-      taken.get(60, TimeUnit.SECONDS);
-      assertInstanceOf(MigrationEvent.Finished.class, TestHost.ending(departure));
-    }
-    return kept;
   }
 
   /** A snapshot whose memory cannot be read, which shows once the guest is told to run. */

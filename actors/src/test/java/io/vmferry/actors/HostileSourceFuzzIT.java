@@ -8,26 +8,17 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import io.vmferry.actors.guest.MemoryFill;
 import io.vmferry.actors.migration.MemoryMode;
 import io.vmferry.actors.migration.MigrationEvent;
 import io.vmferry.actors.migration.ReceiveOptions;
-import io.vmferry.actors.migration.SendOptions;
 import io.vmferry.actors.migration.SourceChannel;
-import io.vmferry.actors.snapshot.SnapshotProgress;
-import io.vmferry.actors.snapshot.SnapshotReceiver;
 import io.vmferry.actors.vm.FailureCode;
-import io.vmferry.actors.vm.GuestSource;
-import io.vmferry.actors.vm.VmSpec;
-import io.vmferry.kvm.memory.PageSize;
 import io.vmferry.kvm.testing.RequiresKvm;
 import io.vmferry.streams.snapshot.DirectoryReader;
-import io.vmferry.streams.snapshot.DirectoryWriter;
 import io.vmferry.streams.testing.Fuzz;
 import io.vmferry.streams.testing.JsonMutator;
 import io.vmferry.streams.testing.Mutator;
 import io.vmferry.streams.transport.Connection;
-import io.vmferry.streams.transport.Listener;
 import io.vmferry.streams.transport.MigrationUrl;
 import io.vmferry.streams.wire.Extensions;
 import io.vmferry.streams.wire.MemoryRange;
@@ -40,12 +31,9 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
-import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.apache.pekko.actor.testkit.typed.javadsl.ActorTestKit;
 import org.apache.pekko.actor.testkit.typed.javadsl.TestProbe;
-import org.apache.pekko.stream.Materializer;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -172,24 +160,7 @@ class HostileSourceFuzzIT {
 
   /** Of a guest that has run. */
   private void snapshot() throws Exception {
-    origin.create(
-        new VmSpec("kept", 1, 8 << 20, PageSize.KIB_4, new GuestSource.Idle(MemoryFill.RANDOM)));
-    origin.change("kept", VmHost.Change.BOOT);
-    Path kept = directory.resolve("snapshot");
-    Path socket = directory.resolve("out");
-    try (SnapshotReceiver receiver =
-        new SnapshotReceiver(DirectoryWriter.begin(kept), SnapshotProgress.NONE)) {
-      CompletableFuture<Void> taken =
-          receiver
-              .receive(
-                  Listener.bind(new MigrationUrl.Unix(socket)),
-                  Materializer.matFromSystem(KIT.system()))
-              .toCompletableFuture();
-      TestProbe<MigrationEvent> departure = KIT.createTestProbe(MigrationEvent.class);
-      origin.send("kept", SendOptions.to("unix:" + socket, MemoryMode.LOCAL).build(), departure);
-      taken.get(60, TimeUnit.SECONDS);
-      assertInstanceOf(MigrationEvent.Finished.class, TestHost.ending(departure));
-    }
+    Path kept = origin.snapshotOfNew("kept", directory);
     try (DirectoryReader reader = DirectoryReader.open(kept)) {
       config = reader.config().raw().toArray();
       state = reader.state().toArray();

@@ -1,16 +1,31 @@
 package io.vmferry.actors;
 
+import static org.junit.jupiter.api.Assertions.assertInstanceOf;
+
+import io.vmferry.actors.guest.MemoryFill;
+import io.vmferry.actors.migration.MemoryMode;
 import io.vmferry.actors.migration.MigrationEvent;
 import io.vmferry.actors.migration.ReceiveOptions;
 import io.vmferry.actors.migration.SendOptions;
 import io.vmferry.actors.ownership.OwnershipLedger;
+import io.vmferry.actors.snapshot.SnapshotProgress;
+import io.vmferry.actors.snapshot.SnapshotReceiver;
+import io.vmferry.actors.vm.GuestSource;
 import io.vmferry.actors.vm.VmInfo;
 import io.vmferry.actors.vm.VmSpec;
+import io.vmferry.kvm.memory.PageSize;
+import io.vmferry.streams.snapshot.DirectoryWriter;
+import io.vmferry.streams.transport.Listener;
+import io.vmferry.streams.transport.MigrationUrl;
+import java.nio.file.Path;
 import java.time.Duration;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
 import java.util.function.Function;
 import org.apache.pekko.actor.testkit.typed.javadsl.ActorTestKit;
 import org.apache.pekko.actor.testkit.typed.javadsl.TestProbe;
 import org.apache.pekko.actor.typed.ActorRef;
+import org.apache.pekko.stream.Materializer;
 
 /** A {@link VmHost} of a test, asked in blocking style. */
 final class TestHost {
@@ -90,6 +105,33 @@ final class TestHost {
       info = describe(name);
     }
     return info;
+  }
+
+  /**
+   * Boots a guest of 8 MiB that is idle, and takes a snapshot of it.
+   *
+   * @param directory gets it, and the socket that it comes over
+   * @return where it is
+   */
+  Path snapshotOfNew(String name, Path directory) throws Exception {
+    create(new VmSpec(name, 1, 8 << 20, PageSize.KIB_4, new GuestSource.Idle(MemoryFill.RANDOM)));
+    change(name, VmHost.Change.BOOT);
+    Path kept = directory.resolve("snapshot");
+    Path socket = directory.resolve("out");
+    try (SnapshotReceiver receiver =
+        new SnapshotReceiver(DirectoryWriter.begin(kept), SnapshotProgress.NONE)) {
+      CompletableFuture<Void> taken =
+          receiver
+              .receive(
+                  Listener.bind(new MigrationUrl.Unix(socket)),
+                  Materializer.matFromSystem(kit.system()))
+              .toCompletableFuture();
+      TestProbe<MigrationEvent> departure = kit.createTestProbe(MigrationEvent.class);
+      send(name, SendOptions.to("unix:" + socket, MemoryMode.LOCAL).build(), departure);
+      taken.get(60, TimeUnit.SECONDS);
+      assertInstanceOf(MigrationEvent.Finished.class, ending(departure));
+    }
+    return kept;
   }
 
   String console(String name) {

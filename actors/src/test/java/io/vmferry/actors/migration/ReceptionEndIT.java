@@ -59,30 +59,12 @@ class ReceptionEndIT {
         .toList();
   }
 
-  private static final class Silent implements ReceptionEvents {
+  private static final class Silent extends Unheard {
     private final CountDownLatch asked = new CountDownLatch(1);
-
-    @Override
-    public void sourceConnected() {}
 
     @Override
     public void inbound(Inbound event) {
       asked.countDown();
     }
-
-    @Override
-    public void faultConnection(Connection connection) {}
-
-    @Override
-    public void pushConnection(Connection connection) {}
-
-    @Override
-    public void settled() {}
-
-    @Override
-    public void ended() {}
-
-    @Override
-    public void failed(Throwable cause) {}
   }
 }

@@ -3,7 +3,6 @@ package io.vmferry.actors.migration;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
-import io.vmferry.streams.transfer.Inbound;
 import io.vmferry.streams.transport.Connection;
 import io.vmferry.streams.transport.Connector;
 import io.vmferry.streams.transport.Listener;
@@ -37,7 +36,7 @@ class ReceptionLimitsIT {
     Listener listener = Listener.bind(MigrationUrl.parse("tcp:127.0.0.1:0"));
     List<Connection> all = new ArrayList<>();
     try (Reception reception =
-        Reception.ofVersion0(listener, new Nothing(), Materializer.matFromSystem(KIT.system()))) {
+        Reception.ofVersion0(listener, new Unheard(), Materializer.matFromSystem(KIT.system()))) {
       reception.accept();
       for (int i = 0; i <= WireLimits.CONNECTIONS; i++) {
         all.add(connect(listener));
@@ -57,28 +56,5 @@ class ReceptionLimitsIT {
 
   private static Connection connect(Listener listener) throws IOException {
     return Connector.connect(listener.url(), Duration.ofSeconds(10));
-  }
-
-  private static final class Nothing implements ReceptionEvents {
-    @Override
-    public void sourceConnected() {}
-
-    @Override
-    public void inbound(Inbound event) {}
-
-    @Override
-    public void faultConnection(Connection connection) {}
-
-    @Override
-    public void pushConnection(Connection connection) {}
-
-    @Override
-    public void settled() {}
-
-    @Override
-    public void ended() {}
-
-    @Override
-    public void failed(Throwable cause) {}
   }
 }

@@ -97,6 +97,13 @@ final class MemoryKeeper implements AutoCloseable {
     }
   }
 
+  /** The same where there is one. */
+  static void takeIfThere(@Nullable MemoryKeeper keeper) throws IOException, InterruptedException {
+    if (keeper != null) {
+      Kept unused = keeper.take();
+    }
+  }
+
   long pid() {
     return process.pid();
   }

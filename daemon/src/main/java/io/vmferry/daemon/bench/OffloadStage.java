@@ -39,24 +39,13 @@ record OffloadStage(
   /** As many rounds as planned, each contender with nothing to be written back. */
   List<RunFigures> alternate(List<Runs.Measurement> contenders)
       throws IOException, InterruptedException {
-    List<Runs.Measurement> prepared =
-        contenders.stream()
-            .<Runs.Measurement>map(
-                contender ->
-                    () -> {
-                      new ProcessBuilder("sync").start().waitFor();
-                      takeFreeMemory();
-                      return contender.run();
-                    })
-            .toList();
-    return Runs.alternate(plan.runs(), prepared);
-  }
-
-  private void takeFreeMemory() throws IOException, InterruptedException {
-    MemoryKeeper kept = keeper;
-    if (kept != null) {
-      MemoryKeeper.Kept unused = kept.take();
-    }
+    return Runs.alternate(
+        plan.runs(),
+        () -> {
+          new ProcessBuilder("sync").start().waitFor();
+          MemoryKeeper.takeIfThere(keeper);
+        },
+        contenders);
   }
 
   /** Whether {@link #dropPageCache} may. */

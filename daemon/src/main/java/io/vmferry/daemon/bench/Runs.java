@@ -52,17 +52,26 @@ final class Runs {
   /**
    * Makes every contender run so many times, in turns: forwards in the first round, backwards in
    * the second, and so on.
+   *
+   * @param before what is done before each
    */
-  static List<RunFigures> alternate(int rounds, List<Measurement> contenders)
+  static List<RunFigures> alternate(int rounds, Preparation before, List<Measurement> contenders)
       throws IOException, InterruptedException {
     List<RunFigures> runs = new ArrayList<>();
     for (int round = 0; round < rounds; round++) {
       for (int i = 0; i < contenders.size(); i++) {
         int turn = round % 2 == 0 ? i : contenders.size() - 1 - i;
+        before.run();
         runs.add(contenders.get(turn).run());
       }
     }
     return runs;
+  }
+
+  /** Makes the machine the same for every run. */
+  @FunctionalInterface
+  interface Preparation {
+    void run() throws IOException, InterruptedException;
   }
 
   /** One run of one contender. */

@@ -1,7 +1,6 @@
 package io.vmferry.daemon.bench;
 
 import java.io.IOException;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
@@ -29,18 +28,6 @@ record Stage(
   /** As many rounds as planned; before each run the memory that the one before left is taken. */
   List<RunFigures> alternate(List<Runs.Measurement> contenders)
       throws IOException, InterruptedException {
-    MemoryKeeper kept = keeper;
-    if (kept == null) {
-      return Runs.alternate(plan.runs(), contenders);
-    }
-    List<Runs.Measurement> prepared = new ArrayList<>();
-    for (Runs.Measurement contender : contenders) {
-      prepared.add(
-          () -> {
-            kept.take();
-            return contender.run();
-          });
-    }
-    return Runs.alternate(plan.runs(), prepared);
+    return Runs.alternate(plan.runs(), () -> MemoryKeeper.takeIfThere(keeper), contenders);
   }
 }

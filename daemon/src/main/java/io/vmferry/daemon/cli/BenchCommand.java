@@ -115,9 +115,7 @@ final class BenchCommand implements Callable<Integer> {
       return new BenchPlan(
           common.memoryBytes(),
           common.runs(),
-          modes.isEmpty()
-              ? EnumSet.allOf(Mode.class)
-              : BenchOptions.words("--mode", modes, Mode.values(), Mode::word),
+          BenchOptions.words("--mode", modes, Mode.values(), Mode::word),
           connections,
           MemoryFill.parse(content),
           LinkShape.parse(link),
@@ -130,9 +128,6 @@ final class BenchCommand implements Callable<Integer> {
   }
 
   private Set<Peer> peers() {
-    if (peers.isEmpty()) {
-      return EnumSet.allOf(Peer.class);
-    }
     return peers.equals(List.of("none"))
         ? EnumSet.noneOf(Peer.class)
         : BenchOptions.words("--peers", peers, Peer.values(), Peer::word);

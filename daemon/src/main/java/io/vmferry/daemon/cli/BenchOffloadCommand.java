@@ -7,7 +7,6 @@ import io.vmferry.daemon.bench.OffloadBench;
 import io.vmferry.daemon.bench.OffloadMode;
 import io.vmferry.daemon.bench.OffloadPlan;
 import java.nio.file.Path;
-import java.util.EnumSet;
 import java.util.List;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
@@ -72,9 +71,7 @@ final class BenchOffloadCommand implements Callable<Integer> {
       return new OffloadPlan(
           common.memoryBytes(),
           common.runs(),
-          modes.isEmpty()
-              ? EnumSet.allOf(OffloadMode.class)
-              : BenchOptions.words("--mode", modes, OffloadMode.values(), OffloadMode::word),
+          BenchOptions.words("--mode", modes, OffloadMode.values(), OffloadMode::word),
           directory,
           common.results());
     } catch (IllegalArgumentException e) {

@@ -30,7 +30,7 @@ final class BenchOptions {
   private @Nullable Path results;
 
   /**
-   * What the words of an option stand for.
+   * What the words of an option stand for; none for everything.
    *
    * @throws IllegalArgumentException with one sentence for the user if one is unknown
    */
@@ -47,7 +47,7 @@ final class BenchOptions {
       }
     }
     return Arrays.stream(all)
-        .filter(t -> given.contains(word.apply(t)))
+        .filter(t -> given.isEmpty() || given.contains(word.apply(t)))
         .collect(Collectors.toSet());
   }
 

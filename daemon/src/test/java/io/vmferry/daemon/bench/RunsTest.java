@@ -27,7 +27,8 @@ class RunsTest {
 
   @Test
   void contendersTakeTurnsForwardsAndBackwards() throws Exception {
-    List<RunFigures> runs = Runs.alternate(3, List.of(() -> run("a", 1), () -> run("b", 1)));
+    List<RunFigures> runs =
+        Runs.alternate(3, () -> {}, List.of(() -> run("a", 1), () -> run("b", 1)));
 
     assertEquals("abbaab", String.join("", runs.stream().map(RunFigures::contender).toList()));
   }

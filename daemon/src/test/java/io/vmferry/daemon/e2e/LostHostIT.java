@@ -31,21 +31,8 @@ class LostHostIT {
   @Test
   void aKilledDestinationLeavesTheGuestOnTheSource() throws Exception {
     try (TwoNodes nodes = TwoNodes.start(directory)) {
-      nodes.boot(GUEST, 2);
-      MigrationView receiving = nodes.receive("precopy");
-      try (WireProxy proxy =
-          new WireProxy(receiving.url(), Trap.at(Command.STATE, 1, Action.HOLD))) {
-        MigrationView sending = nodes.send(GUEST, proxy.url(), "precopy");
-        proxy.awaitSprung();
-
-        nodes.destination().kill();
-        proxy.release();
-
-        MigrationView departure = nodes.departure(sending);
-        assertEquals("failed", departure.state(), departure::toString);
-        assertEquals(
-            GuestLocation.SOURCE, Objects.requireNonNull(departure.problem()).guestLocation());
-      }
+      killDestination(
+          nodes, "precopy", true, Trap.at(Command.STATE, 1, Action.HOLD), GuestLocation.SOURCE);
       nodes.assertRunsOn(nodes.source(), GUEST);
     }
   }
@@ -54,22 +41,32 @@ class LostHostIT {
   @Test
   void aDestinationThatIsKilledInPostcopyIsNoSuccess() throws Exception {
     try (TwoNodes nodes = TwoNodes.start(directory)) {
-      nodes.boot(GUEST, 2);
-      MigrationView receiving = nodes.receive("postcopy");
-      try (WireProxy proxy =
-          new WireProxy(receiving.url(), Trap.at(Command.PAGE_FAULT, 2000, Action.HOLD))) {
-        MigrationView sending = nodes.send(GUEST, TwoNodes.options(proxy.url(), "postcopy", false));
-        proxy.awaitSprung();
-
-        nodes.destination().kill();
-        proxy.release();
-
-        MigrationView departure = nodes.departure(sending);
-        assertEquals("failed", departure.state(), departure::toString);
-        assertEquals(
-            GuestLocation.DESTINATION, Objects.requireNonNull(departure.problem()).guestLocation());
-      }
+      killDestination(
+          nodes,
+          "postcopy",
+          false,
+          Trap.at(Command.PAGE_FAULT, 2000, Action.HOLD),
+          GuestLocation.DESTINATION);
       assertEquals("handed-over", nodes.source().client().vm(GUEST).state());
+    }
+  }
+
+  /** In the middle of a migration, whose source must fail and say where the guest is. */
+  private static void killDestination(
+      TwoNodes nodes, String mode, boolean extensions, Trap moment, GuestLocation guest)
+      throws Exception {
+    nodes.boot(GUEST, 2);
+    MigrationView receiving = nodes.receive(mode);
+    try (WireProxy proxy = new WireProxy(receiving.url(), moment)) {
+      MigrationView sending = nodes.send(GUEST, TwoNodes.options(proxy.url(), mode, extensions));
+      proxy.awaitSprung();
+
+      nodes.destination().kill();
+      proxy.release();
+
+      MigrationView departure = nodes.departure(sending);
+      assertEquals("failed", departure.state(), departure::toString);
+      assertEquals(guest, Objects.requireNonNull(departure.problem()).guestLocation());
     }
   }
 

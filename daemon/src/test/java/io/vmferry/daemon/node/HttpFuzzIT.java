@@ -8,8 +8,6 @@ import com.typesafe.config.ConfigFactory;
 import io.vmferry.actors.VmHost;
 import io.vmferry.actors.migration.MigrationEvent;
 import io.vmferry.cluster.ClusterNode;
-import io.vmferry.cluster.ClusterSettings;
-import io.vmferry.cluster.node.NodeAgent;
 import io.vmferry.cluster.node.NodeDirectory;
 import io.vmferry.cluster.orchestrator.Orchestrator;
 import io.vmferry.daemon.api.Json;
@@ -91,22 +89,9 @@ class HttpFuzzIT {
 
   @BeforeAll
   static void bind() {
-    NodeSettings settings =
-        NodeSettings.read(
-            new NodeFlags(
-                null,
-                "n",
-                HttpFlags.at("127.0.0.1:0"),
-                "127.0.0.1:0",
-                List.of(),
-                null,
-                null,
-                null));
     ClusterNode cluster =
-        new ClusterNode(
-            ClusterSettings.from(settings.config(), "127.0.0.1", 1),
-            "127.0.0.1:1",
-            KIT.createTestProbe(NodeAgent.Command.class).getRef(),
+        TestCluster.node(
+            KIT,
             KIT.createTestProbe(NodeDirectory.Command.class).getRef(),
             KIT.createTestProbe(Orchestrator.Command.class).getRef());
     LocalNode node =

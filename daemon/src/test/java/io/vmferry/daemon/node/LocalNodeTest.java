@@ -17,8 +17,6 @@ import io.vmferry.actors.vm.LifeCycle;
 import io.vmferry.actors.vm.VmInfo;
 import io.vmferry.actors.vm.VmSpec;
 import io.vmferry.cluster.ClusterNode;
-import io.vmferry.cluster.ClusterSettings;
-import io.vmferry.cluster.node.NodeAgent;
 import io.vmferry.cluster.node.NodeDirectory;
 import io.vmferry.cluster.orchestrator.Orchestrator;
 import io.vmferry.daemon.api.ClusterView;
@@ -74,24 +72,7 @@ class LocalNodeTest {
   }
 
   private LocalNode node(Duration timeout) {
-    NodeSettings settings =
-        NodeSettings.read(
-            new NodeFlags(
-                null,
-                "n",
-                HttpFlags.at("127.0.0.1:0"),
-                "127.0.0.1:0",
-                List.of(),
-                null,
-                null,
-                null));
-    ClusterNode cluster =
-        new ClusterNode(
-            ClusterSettings.from(settings.config(), "127.0.0.1", 1),
-            "127.0.0.1:1",
-            KIT.createTestProbe(NodeAgent.Command.class).getRef(),
-            directory.getRef(),
-            orchestrator.getRef());
+    ClusterNode cluster = TestCluster.node(KIT, directory.getRef(), orchestrator.getRef());
     return new LocalNode(
         KIT.scheduler(),
         guardian.getRef(),

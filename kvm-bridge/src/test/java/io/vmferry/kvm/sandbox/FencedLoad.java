@@ -1,6 +1,7 @@
 package io.vmferry.kvm.sandbox;
 
 import io.vmferry.kvm.memory.DirectBuffers;
+import io.vmferry.kvm.testing.FatalThread;
 import java.io.File;
 import java.io.IOException;
 import java.lang.management.GarbageCollectorMXBean;
@@ -57,14 +58,14 @@ final class FencedLoad {
     List<Thread> fenced = new ArrayList<>();
     for (SandboxRole role : SandboxRole.values()) {
       fenced.add(
-          start(
+          FatalThread.start(
               role.name(),
               () -> {
                 Seccomp.confine(role, SeccompMode.KILL);
                 load();
               }));
     }
-    start("connections", this::makeConnections);
+    FatalThread.start("connections", this::makeConnections);
     for (Thread thread : fenced) {
       thread.join();
     }
@@ -195,12 +196,12 @@ final class FencedLoad {
 
   /** What the fenced threads may not do themselves. */
   private void makeConnections() throws Exception {
-    start("reader", this::readOnAndOn);
-    start("closer", this::closeOnAndOn);
+    FatalThread.start("reader", this::readOnAndOn);
+    FatalThread.start("closer", this::closeOnAndOn);
     while (true) {
       SocketChannel here = SocketChannel.open(server.getLocalAddress());
       SocketChannel there = server.accept();
-      start("echo", () -> echo(there));
+      FatalThread.start("echo", () -> echo(there));
       while (connections.size() > 4) {
         LockSupport.parkNanos(100_000);
       }
@@ -235,26 +236,5 @@ final class FencedLoad {
         channel.write(eight.flip());
       }
     }
-  }
-
-  private interface Body {
-    void run() throws Exception;
-  }
-
-  private static Thread start(String name, Body body) {
-    Thread thread =
-        new Thread(
-            () -> {
-              try {
-                body.run();
-              } catch (Throwable e) {
-                System.out.println("failed in " + name + ": " + e);
-                Runtime.getRuntime().halt(3);
-              }
-            },
-            name);
-    thread.setDaemon(true);
-    thread.start();
-    return thread;
   }
 }

@@ -9,6 +9,7 @@ import io.vmferry.kvm.memory.Memfd;
 import io.vmferry.kvm.memory.PageSize;
 import io.vmferry.kvm.socket.UnixConnection;
 import io.vmferry.kvm.socket.UnixListener;
+import io.vmferry.kvm.testing.FatalThread;
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
 import java.net.InetAddress;
@@ -56,9 +57,9 @@ final class FaultsWhileCollecting {
         Uffd uffd = Uffd.open();
         EventFd stop = EventFd.create()) {
       uffd.register(guest.hva(), size, Set.of(Uffd.Mode.MISSING));
-      Thread handler = start("handler", () -> serve(uffd, stop));
-      Thread collector = start("collector", this::collect);
-      start("alive", this::showLife);
+      Thread handler = FatalThread.start("handler", () -> serve(uffd, stop));
+      Thread collector = FatalThread.start("collector", this::collect);
+      FatalThread.start("alive", this::showLife);
       long before = collections();
 
       switch (way) {
@@ -118,7 +119,7 @@ final class FaultsWhileCollecting {
   private void transfer(
       Mapping guest, WritableByteChannel one, ReadableByteChannel other, boolean write)
       throws Exception {
-    Thread peer = start("peer", () -> play(one, other, write));
+    Thread peer = FatalThread.start("peer", () -> play(one, other, write));
     for (int i = 0; i < pages; i++) {
       ByteBuffer page = guest.slice((long) i * PAGE, PAGE);
       while (page.hasRemaining()) {
@@ -192,27 +193,5 @@ final class FaultsWhileCollecting {
     return ManagementFactory.getGarbageCollectorMXBeans().stream()
         .mapToLong(bean -> bean.getCollectionCount())
         .sum();
-  }
-
-  /** A body that may fail: then the whole JVM ends. */
-  private interface Body {
-    void run() throws Exception;
-  }
-
-  private static Thread start(String name, Body body) {
-    Thread thread =
-        new Thread(
-            () -> {
-              try {
-                body.run();
-              } catch (Throwable e) {
-                System.out.println("failed in " + name + ": " + e);
-                Runtime.getRuntime().halt(3);
-              }
-            },
-            name);
-    thread.setDaemon(true);
-    thread.start();
-    return thread;
   }
 }

@@ -8,6 +8,7 @@ import io.vmferry.kvm.memory.Mapping;
 import io.vmferry.kvm.memory.MemoryDigest;
 import io.vmferry.kvm.memory.PageSize;
 import io.vmferry.kvm.sandbox.SeccompMode;
+import io.vmferry.kvm.testing.FatalThread;
 import io.vmferry.kvm.uffd.FaultBatch;
 import io.vmferry.kvm.uffd.Uffd;
 import io.vmferry.streams.pages.GuestPages;
@@ -57,13 +58,13 @@ final class TransferWhileCollecting {
         Uffd sourceFaults = Guests.watch(source);
         Uffd destinationFaults = Guests.watch(destination);
         Pair pair = Pair.fault()) {
-      start("source-handler", () -> putPages(sourceFaults));
-      start("collector", this::collect);
-      start("alive", this::showLife);
+      FatalThread.start("source-handler", () -> putPages(sourceFaults));
+      FatalThread.start("collector", this::collect);
+      FatalThread.start("alive", this::showLife);
       switch (way) {
         case "precopy" -> {
           // The destination's pages are missing too: the reads of the socket fault.
-          start("destination-handler", () -> putPages(destinationFaults));
+          FatalThread.start("destination-handler", () -> putPages(destinationFaults));
           precopy(source, destination, pair);
         }
         case "postcopy" -> postcopy(source, destination, destinationFaults, pair);
@@ -80,7 +81,7 @@ final class TransferWhileCollecting {
       // Skips the closing: handlers may still be in a system call on a descriptor.
       Runtime.getRuntime().halt(0);
     } catch (Throwable e) {
-      fail("main", e);
+      FatalThread.fail("main", e);
     }
   }
 
@@ -120,8 +121,9 @@ final class TransferWhileCollecting {
     FaultConnection connection = new FaultConnection(pair.destination(), arriving, Extensions.NONE);
     FaultServing serving =
         new FaultServing(pair.source(), source, FaultServing.servedPages(source));
-    start("serving", serving::run);
-    start("demands", () -> demand(uffd, destination.regions().get(0), arriving, connection));
+    FatalThread.start("serving", serving::run);
+    FatalThread.start(
+        "demands", () -> demand(uffd, destination.regions().get(0), arriving, connection));
     CompletionStage<Void> finished = connection.start(Sandbox.OFF, "receiving", false);
     GuestRegion region = destination.regions().get(0);
     // A guest that touches half of the pages by itself, backwards; the rest comes unasked.
@@ -150,14 +152,14 @@ final class TransferWhileCollecting {
     PresentBitmap served = FaultServing.servedPages(source);
     PushOrder order = new PushOrder();
     fill.addFaults(pair.destination());
-    start(
+    FatalThread.start(
         "serving",
         new FaultServing(pair.source(), source, served, agreed, order, bytes -> {})::run);
     GuestRegion region = destination.regions().get(0);
-    start("demands", () -> readFaults(uffd, region, fill::onFault));
+    FatalThread.start("demands", () -> readFaults(uffd, region, fill::onFault));
     try (Pair pushed = Pair.tcp()) {
       fill.addPush(pushed.destination());
-      start(
+      FatalThread.start(
           "pushing",
           new PushSending(
                   pushed.source(),
@@ -266,30 +268,5 @@ final class TransferWhileCollecting {
     return ManagementFactory.getGarbageCollectorMXBeans().stream()
         .mapToLong(GarbageCollectorMXBean::getCollectionCount)
         .sum();
-  }
-
-  /** A body that may fail: then the whole JVM ends. */
-  private interface Body {
-    void run() throws Exception;
-  }
-
-  private static void start(String name, Body body) {
-    Thread thread =
-        new Thread(
-            () -> {
-              try {
-                body.run();
-              } catch (Throwable e) {
-                fail(name, e);
-              }
-            },
-            name);
-    thread.setDaemon(true);
-    thread.start();
-  }
-
-  private static void fail(String where, Throwable e) {
-    System.out.println("failed in " + where + ": " + e);
-    Runtime.getRuntime().halt(3);
   }
 }
