@@ -54,6 +54,7 @@ final class MemoryCalls {
   static final int O_RDWR = 2;
   static final int O_CREAT = 0100;
   static final int O_EXCL = 0200;
+  static final int O_NONBLOCK = 04000;
   static final int O_CLOEXEC = 0x80000;
   static final int O_TMPFILE = 0x410000;
   static final int OWNER_READ_WRITE = 0600;

@@ -42,12 +42,12 @@ public final class SparseFile implements AutoCloseable {
   }
 
   /**
-   * Opens a file to read it.
+   * Opens a file to read it. A pipe in its place is empty: nobody is waited for to write to it.
    *
    * @throws SyscallException ENOENT if there is none, EACCES without the right to
    */
   public static SparseFile open(Path path) throws SyscallException {
-    OwnedFd fd = open(path, MemoryCalls.O_RDONLY, "open");
+    OwnedFd fd = open(path, MemoryCalls.O_RDONLY | MemoryCalls.O_NONBLOCK, "open");
     try {
       return new SparseFile(fd, Memfd.sizeOf(fd));
     } catch (SyscallException e) {

@@ -25,9 +25,10 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Sends chunks over one connection: header and table from a reused buffer, then the pages straight
- * from slices of the guest's mapping, then the answer is awaited. Where that was agreed, pages of
- * zeros go as a command of their own, and a chunk is compressed if that pays. Pages that are dirty
- * again are left out. One thread at a time.
+ * from slices of the guest's mapping. The answer is awaited behind the next chunk, so that the link
+ * does not run dry meanwhile. Where that was agreed, pages of zeros go as a command of their own,
+ * and a chunk is compressed if that pays. Pages that are dirty again are left out. One thread at a
+ * time.
  */
 final class MemorySender {
   // 1 MiB calls are as fast as larger ones (DESIGN.md, section 3) and keep throttle and progress
@@ -50,6 +51,9 @@ final class MemorySender {
   private final List<ByteBuffer> batch = new ArrayList<>();
   private long batchBytes;
   private @Nullable BlockSender blocks;
+  private @Nullable Command unanswered;
+  // Whether the next chunk goes out before the answer to this one.
+  private boolean ahead;
 
   /**
    * @param stopped true once the round was killed: the chunk under way is then finished without
@@ -78,10 +82,11 @@ final class MemorySender {
   }
 
   /**
-   * Sends one chunk and waits until the destination has it.
+   * Sends one chunk. That the destination has it is certain after {@link #finish}, or once two more
+   * were sent.
    *
    * @return what it took, or null if the round was stopped before and nothing was sent
-   * @throws PeerRefusedException if the destination refuses it
+   * @throws PeerRefusedException if the destination refuses it or the one before
    * @throws ProtocolException if it answers with anything but ok
    * @throws IOException if the connection fails
    */
@@ -98,6 +103,16 @@ final class MemorySender {
     RoundResult sent = skipped(chunk.bytes() - data.bytes() - zeros.bytes());
     sent = data.isEmpty() ? sent : sent.plus(sendData());
     return zeros.isEmpty() ? sent : sent.plus(sendZeros());
+  }
+
+  /**
+   * Waits until the destination has all that was sent.
+   *
+   * @throws IOException as {@link #send}
+   */
+  void finish() throws IOException {
+    ahead = false;
+    awaitAnswer();
   }
 
   private RoundResult skipped(long bytes) {
@@ -140,13 +155,22 @@ final class MemorySender {
 
   private RoundResult sendData() throws IOException {
     CompressionAlgorithm algorithm = compression.next();
+    if (algorithm != null || !zeros.isEmpty()) {
+      finish();
+    }
+    // A chunk takes from its first byte to its answer, or from the end of the one before to its
+    // own.
+    // The first of those that go ahead has neither.
+    boolean measurable = !ahead || unanswered != null;
     long startNanos = System.nanoTime();
     if (algorithm == null) {
       sendBytes();
     } else {
       sendBlocks(algorithm);
     }
-    compression.sent(algorithm, data.bytes(), System.nanoTime() - startNanos);
+    if (measurable) {
+      compression.sent(algorithm, data.bytes(), System.nanoTime() - startNanos);
+    }
     if (compression.wantsSample()) {
       blocks().sample(data, compression);
     }
@@ -168,7 +192,8 @@ final class MemorySender {
               write(block);
               progress.sent(memoryBytes, wireBytes);
             });
-    awaitAnswer(Command.MEMORY_COMPRESSED);
+    unanswered = Command.MEMORY_COMPRESSED;
+    awaitAnswer();
   }
 
   private BlockSender blocks() {
@@ -184,15 +209,24 @@ final class MemorySender {
       add(data.gpa(i), data.length(i));
     }
     flush();
-    awaitAnswer(Command.MEMORY);
+    if (ahead) {
+      awaitAnswer();
+      unanswered = Command.MEMORY;
+    } else {
+      unanswered = Command.MEMORY;
+      awaitAnswer();
+      ahead = true;
+    }
   }
 
   private RoundResult sendZeros() throws IOException {
     ByteBuffer frame = zeros.frame(Request.memoryZero(zeros.count()));
     long wireBytes = frame.remaining();
+    finish();
     acquire(wireBytes);
     write(frame);
-    awaitAnswer(Command.MEMORY_ZERO);
+    unanswered = Command.MEMORY_ZERO;
+    awaitAnswer();
     progress.sent(zeros.bytes(), wireBytes);
     return RoundResult.zeros(zeros.bytes(), zeros.count());
   }
@@ -241,6 +275,7 @@ final class MemorySender {
   /** A peer that refuses a table closes behind its answer: the answer says more than the break. */
   private IOException explained(IOException broken) {
     try {
+      awaitAnswer();
       connection.readFully(answer.clear());
       if (!Response.decode(answer.flip()).isOk()) {
         ProtocolException refused =
@@ -249,13 +284,21 @@ final class MemorySender {
         refused.addSuppressed(broken);
         return refused;
       }
+    } catch (PeerRefusedException refused) {
+      refused.addSuppressed(broken);
+      return refused;
     } catch (IOException e) {
       broken.addSuppressed(e);
     }
     return broken;
   }
 
-  private void awaitAnswer(Command command) throws IOException {
+  private void awaitAnswer() throws IOException {
+    Command command = unanswered;
+    if (command == null) {
+      return;
+    }
+    unanswered = null;
     connection.readFully(answer.clear());
     Response response;
     try {

@@ -43,6 +43,7 @@ public final class PushSending {
   private final Throttle throttle;
   private final SendProgress progress;
   private final long beatNanos;
+  private final DataExtent extent = new DataExtent();
   private final OutgoingTable data;
   private final OutgoingTable zeros;
 
@@ -166,17 +167,11 @@ public final class PushSending {
     ByteBuffer window = memory.slice(new Gpa(gpa), (int) bytes);
     long inFile = region.fileOffset() + region.offsetOf(new Gpa(gpa));
     long start = 0;
-    long dataStart = 0;
-    long dataEnd = 0;
     OutgoingTable current = data;
     for (long at = 0; at < bytes; at += unit) {
-      if (at >= dataEnd) {
-        long found = region.memfd().nextData(inFile + at);
-        dataStart = found < 0 ? bytes : found - inFile;
-        dataEnd = dataStart >= bytes ? bytes : region.memfd().nextHole(found) - inFile;
-      }
       // A hole is not looked at: that would allocate it.
-      boolean zero = at + unit <= dataStart || isZero(window, (int) at, unit);
+      boolean zero =
+          extent.isHole(region.memfd(), inFile + at, unit) || isZero(window, (int) at, unit);
       OutgoingTable next = zero ? zeros : data;
       if (next != current && at > start) {
         current.add(gpa + start, at - start);

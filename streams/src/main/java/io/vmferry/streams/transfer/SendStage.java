@@ -11,8 +11,8 @@ import org.apache.pekko.stream.stage.GraphStage;
 import org.apache.pekko.stream.stage.GraphStageLogic;
 
 /**
- * One connection's stage: sends a chunk, blocking, and says what it took once it is acknowledged.
- * Must run on a dispatcher for blocking work.
+ * One connection's stage: sends a chunk, blocking, and says what it took. All are acknowledged once
+ * the stage has stopped. Must run on a dispatcher for blocking work.
  */
 final class SendStage extends GraphStage<FlowShape<Chunk, RoundResult>> {
   private final Inlet<Chunk> in = Inlet.create("SendStage.in");
@@ -23,7 +23,7 @@ final class SendStage extends GraphStage<FlowShape<Chunk, RoundResult>> {
   private final Runnable onStop;
 
   /**
-   * @param onFailure called when sending failed, before the stage fails
+   * @param onFailure called when sending failed, before the stage fails or has stopped
    * @param onStop called once, when this stage touches guest memory no more
    */
   SendStage(MemorySender sender, Consumer<Throwable> onFailure, Runnable onStop) {
@@ -71,7 +71,13 @@ final class SendStage extends GraphStage<FlowShape<Chunk, RoundResult>> {
 
       @Override
       public void postStop() {
-        onStop.run();
+        try {
+          sender.finish();
+        } catch (IOException | RuntimeException e) {
+          onFailure.accept(e);
+        } finally {
+          onStop.run();
+        }
       }
     };
   }

@@ -3,6 +3,7 @@ package io.vmferry.streams.snapshot;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.vmferry.kvm.memory.GuestMemory;
@@ -19,6 +20,7 @@ import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.time.Duration;
 import java.util.List;
 import java.util.Random;
 import java.util.concurrent.atomic.AtomicLong;
@@ -224,6 +226,18 @@ class DirectorySnapshotIT {
     assertUnreadable(target, "memory-1 does not exist");
     Files.writeString(target.resolve("migration_config.json"), "{}");
     assertUnreadable(target, "is not a guest's configuration");
+  }
+
+  @Test
+  void aPipeInTheSnapshotIsNotWaitedFor() throws Exception {
+    Path target = disk.resolve("s");
+    write(target, memory);
+    Path file = target.resolve("memory-1");
+    Files.delete(file);
+    assertEquals(0, new ProcessBuilder("mkfifo", file.toString()).inheritIO().start().waitFor());
+
+    assertTimeoutPreemptively(
+        Duration.ofSeconds(20), () -> assertUnreadable(target, "memory-1 has 0 bytes"));
   }
 
   private static void assertUnreadable(Path target, String reason) {

@@ -1,5 +1,6 @@
 package io.vmferry.streams.transfer;
 
+import static java.util.concurrent.TimeUnit.MILLISECONDS;
 import static java.util.concurrent.TimeUnit.SECONDS;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
@@ -21,8 +22,10 @@ import io.vmferry.streams.pages.SnapshotRuns;
 import io.vmferry.streams.transport.Connection;
 import io.vmferry.streams.wire.Extension;
 import io.vmferry.streams.wire.Extensions;
+import io.vmferry.streams.wire.MemoryRangeTable;
 import io.vmferry.streams.wire.PeerRefusedException;
 import io.vmferry.streams.wire.ProtocolException;
+import io.vmferry.streams.wire.Request;
 import io.vmferry.streams.wire.Response;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -37,6 +40,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicLong;
 import org.apache.pekko.stream.KillSwitches;
 import org.apache.pekko.stream.SharedKillSwitch;
@@ -50,6 +54,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 @Timeout(60)
 class PrecopyIT {
   private static final int HEADER = 16;
+  private static final int MANY_RUNS = 16;
   private static final PageEncoding ZEROS =
       PageEncoding.of(Extensions.of(Extension.ZERO_RANGES), Compression.OFF);
   @AutoClose private static final StreamSystem streams = new StreamSystem("PrecopyIT");
@@ -361,6 +366,58 @@ class PrecopyIT {
 
     PeerRefusedException refused = assertInstanceOf(PeerRefusedException.class, failure(round));
     assertTrue(refused.getMessage().contains("refused MEMORY"), refused.getMessage());
+  }
+
+  @Test
+  void theNextChunkDoesNotWaitForTheAnswerToTheLast() throws Exception {
+    hosts.connect(1);
+    CompletionStage<RoundResult> round = round(manyRuns());
+    long taken = takeChunk();
+    answer(Response.ok());
+    taken += takeChunk();
+    while (taken < MANY_RUNS * Guests.LOW_BYTES) {
+      taken += takeChunk();
+      answer(Response.ok()); // to the one before
+    }
+    assertThrows(TimeoutException.class, () -> round.toCompletableFuture().get(100, MILLISECONDS));
+    answer(Response.ok());
+
+    assertEquals(taken, get(round).bytes());
+  }
+
+  @Test
+  void aRefusalThatComesWhileTheNextChunkIsSentIsARefusal() throws Exception {
+    hosts.connect(1);
+    CompletionStage<RoundResult> round = round(manyRuns());
+    takeChunk();
+    answer(Response.ok());
+    takeChunk();
+    read(hosts.pairs().get(0).destination(), HEADER);
+    answer(Response.error());
+    hosts.pairs().get(0).destination().close();
+
+    assertInstanceOf(PeerRefusedException.class, failure(round));
+  }
+
+  /** More than fit into two chunks. */
+  private static Iterator<PageRun> manyRuns() {
+    return Collections.nCopies(MANY_RUNS, new PageRun(0, Guests.LOW_BYTES)).iterator();
+  }
+
+  /** Reads a Memory and its pages, and says how many bytes of these there were. */
+  private long takeChunk() throws IOException {
+    Connection peer = hosts.pairs().get(0).destination();
+    ByteBuffer header = ByteBuffer.allocate(HEADER);
+    peer.readFully(header);
+    ByteBuffer table = ByteBuffer.allocate((int) Request.decode(header.flip()).length());
+    peer.readFully(table);
+    MemoryRangeTable ranges = MemoryRangeTable.decode(table.flip());
+    long bytes = 0;
+    for (int i = 0; i < ranges.count(); i++) {
+      read(peer, ranges.length(i));
+      bytes += ranges.length(i);
+    }
+    return bytes;
   }
 
   @Test
