@@ -13,9 +13,11 @@ import java.nio.ByteBuffer;
  */
 public enum MemoryFill {
   /** Every page has content. */
-  RANDOM("random", 1),
-  /** One page in ten has content, the others are zero. */
-  ZERO90("zero90", 10);
+  RANDOM("random", 1, 1),
+  /** One page in ten has content, the others are zero: the dearest way to lie for what is left. */
+  ZERO90("zero90", 10, 1),
+  /** One stretch of 2 MiB in ten has content: a guest that has never used most of its memory. */
+  FREE90("free90", 10, 512);
 
   /** The unit of the content. */
   public static final int PAGE_BYTES = 4096;
@@ -26,10 +28,12 @@ public enum MemoryFill {
 
   private final String word;
   private final int everyNth;
+  private final int stretchPages;
 
-  MemoryFill(String word, int everyNth) {
+  MemoryFill(String word, int everyNth, int stretchPages) {
     this.word = word;
     this.everyNth = everyNth;
+    this.stretchPages = stretchPages;
   }
 
   /** How it is written in options and requests. */
@@ -48,7 +52,8 @@ public enum MemoryFill {
         return fill;
       }
     }
-    throw new IllegalArgumentException("There is no fill '" + word + "': write random or zero90");
+    throw new IllegalArgumentException(
+        "There is no fill '" + word + "': write random, zero90 or free90");
   }
 
   /** Fills memory above what the guest programs use themselves. */
@@ -100,6 +105,6 @@ public enum MemoryFill {
   }
 
   private boolean hasContent(long page) {
-    return page % everyNth == 0;
+    return page / stretchPages % everyNth == 0;
   }
 }

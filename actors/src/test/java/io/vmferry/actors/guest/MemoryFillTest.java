@@ -55,6 +55,18 @@ class MemoryFillTest {
   }
 
   @Test
+  void oneStretchOfTenHasContent() {
+    int stretch = 2 << 20;
+    ByteBuffer memory = ByteBuffer.allocate(10 * stretch);
+    MemoryFill.FREE90.fill(0, memory);
+
+    ByteBuffer random = ByteBuffer.allocate(stretch);
+    MemoryFill.RANDOM.fill(0, random);
+    assertEquals(random.flip(), memory.slice(0, stretch));
+    assertEquals(ByteBuffer.allocate(9 * stretch), memory.slice(stretch, 9 * stretch));
+  }
+
+  @Test
   void guestMemoryHoldsItAboveThePrograms() throws Exception {
     long size = 8L << 20;
     try (GuestMemory memory = GuestMemory.allocate(size, PageSize.KIB_4)) {

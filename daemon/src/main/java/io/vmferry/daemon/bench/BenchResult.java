@@ -9,7 +9,7 @@ import java.util.List;
  *
  * @param machine where it ran
  * @param memoryBytes guest memory
- * @param content {@code random} or {@code zero90}
+ * @param content {@code random}, {@code zero90} or {@code free90}
  * @param link the network
  * @param runs runs of each contender
  * @param keptMemoryBytes free memory that was held before the first run; 0 without a keeper

@@ -5,7 +5,7 @@ import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 
-/** An idle guest with 90 % zero memory beside the same guest without. */
+/** An idle guest with 90 % zero memory, in pages and in long stretches, beside one without. */
 final class ZeroScenario {
   private ZeroScenario() {}
 
@@ -24,6 +24,9 @@ final class ZeroScenario {
             .atLeast(
                 "time without zeros over time with 90 %",
                 5, name(MemoryFill.RANDOM), name(MemoryFill.ZERO90), RunFigures::totalMs)
+            .atLeast(
+                "time without zeros over time with 90 % in stretches of 2 MiB",
+                5, name(MemoryFill.RANDOM), name(MemoryFill.FREE90), RunFigures::totalMs)
             .list();
     return new ScenarioResult("zero", title, Figure.TOTAL_TIME, runs, goals, List.of());
   }

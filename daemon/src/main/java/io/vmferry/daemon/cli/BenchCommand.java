@@ -58,8 +58,11 @@ final class BenchCommand implements Callable<Integer> {
 
   @Option(
       names = "--content",
-      paramLabel = "random|zero90",
-      description = "Guest memory: incompressible, or nine of ten pages zero. Default: random.")
+      paramLabel = "random|zero90|free90",
+      description = {
+        "Guest memory: incompressible, or nine of ten pages zero, or nine of ten stretches of 2 MiB",
+        "never used. Default: random."
+      })
   private String content = MemoryFill.RANDOM.word();
 
   @Option(

@@ -21,7 +21,7 @@ import picocli.CommandLine.Spec;
 @Command(name = "create", sortOptions = false, description = "Makes a VM; boot it next.")
 final class VmCreateCommand implements Callable<Integer> {
   private static final List<String> PAGE_SIZES = List.of("4K", "2M", "1G");
-  private static final List<String> FILLS = List.of("random", "zero90");
+  private static final List<String> FILLS = List.of("random", "zero90", "free90");
   private static final int MAX_CPUS = 255;
 
   private final Console console;
@@ -88,7 +88,7 @@ final class VmCreateCommand implements Callable<Integer> {
 
     @Option(
         names = "--fill",
-        paramLabel = "random|zero90",
+        paramLabel = "random|zero90|free90",
         hidden = true,
         description = "Idle guest: what the host writes into its memory before it boots.")
     @Nullable String fill;
@@ -175,7 +175,7 @@ final class VmCreateCommand implements Callable<Integer> {
     }
     String fill = program.fill;
     if (fill != null && (!program.guest.equals("idle") || !FILLS.contains(fill))) {
-      throw wrong("--fill " + fill + ": write random or zero90, and --guest idle");
+      throw wrong("--fill " + fill + ": write random, zero90 or free90, and --guest idle");
     }
     if (workingSet != null && workingSet.bytes() > memory.bytes()) {
       throw wrong(

@@ -201,7 +201,7 @@ class CommandsTest {
         "vm create a/b --cpus 1 --memory 4M --guest idle | 'a/b' is no VM name",
         "vm create a --cpus 1 --memory 4M --guest dos | --guest dos: write standard or idle",
         "vm create a --cpus 1 --memory 4M --guest idle --dirty-rate 5M/s | are for --guest standard",
-        "vm create a --cpus 1 --memory 8M --guest idle --fill ones | --fill ones: write random or zero90",
+        "vm create a --cpus 1 --memory 8M --guest idle --fill ones | --fill ones: write random, zero90 or free90",
         "vm create a --cpus 1 --memory 8M --guest standard --fill random | and --guest idle",
         "vm create a --cpus 1 --memory 4M --guest standard --working-set 8M | is more than the guest's memory",
         "vm create a --cpus 1 --memory 4M | Missing required argument",
