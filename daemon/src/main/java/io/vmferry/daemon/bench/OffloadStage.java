@@ -43,6 +43,7 @@ record OffloadStage(
         plan.runs(),
         () -> {
           new ProcessBuilder("sync").start().waitFor();
+          DiskActivity.awaitQuiet();
           MemoryKeeper.takeIfThere(keeper);
         },
         contenders);

@@ -2,6 +2,7 @@ package io.vmferry.daemon.bench;
 
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 
 /** How fast snapshots are written and read, as directories and in a chunk store. */
@@ -16,6 +17,7 @@ final class StoreScenario {
 
   private final OffloadStage stage;
   private final OffloadGuest guest;
+  private final List<String> stores = new ArrayList<>();
 
   StoreScenario(OffloadStage stage, OffloadGuest guest) {
     this.stage = stage;
@@ -27,10 +29,7 @@ final class StoreScenario {
     String title = "Snapshot into a directory";
     stage.steps().accept(title);
     List<RunFigures> runs =
-        stage.alternate(
-            List.of(
-                () -> keep(Contender.VMFERRY, "dir", List.of("--output-dir", path("dir"))),
-                this::copyToDisk));
+        stage.alternate(List.of(() -> keepInDirectory(Contender.VMFERRY), this::copyToDisk));
     return new ScenarioResult(
         "snapshot-dir",
         title,
@@ -46,10 +45,16 @@ final class StoreScenario {
     return stage.path(name).toString();
   }
 
-  private RunFigures keep(String contender, String made, List<String> target)
+  private RunFigures keepInDirectory(String contender) throws IOException, InterruptedException {
+    Path made = stage.path("dir");
+    RunFigures figures = keep(contender, List.of("--output-dir", made.toString()));
+    Cleanup.remove(made);
+    return figures;
+  }
+
+  private RunFigures keep(String contender, List<String> target)
       throws IOException, InterruptedException {
     OffloadDaemon.Snapshot snapshot = stage.daemon().snapshot(guest, stage.socket(), target);
-    Cleanup.remove(stage.path(made));
     return RunFigures.stored(
         contender, guest.memoryBytes(), snapshot.millis(), snapshot.storedBytes());
   }
@@ -106,11 +111,14 @@ final class StoreScenario {
     List<RunFigures> runs =
         stage.alternate(
             List.of(
-                () -> keep(DIRECTORY, "dir", List.of("--output-dir", path("dir"))),
-                () -> keep(STORE, "store", inStore("store", "a")),
-                () -> keep(ENCRYPTED, "store", encrypted("store", "a", key)),
-                this::keepAgain));
+                () -> keepInDirectory(DIRECTORY),
+                () -> keep(STORE, inStore(freshStore(), "a")),
+                () -> keep(ENCRYPTED, encrypted(freshStore(), "a", key)),
+                () -> keep(AGAIN, inStore("full", "again" + System.nanoTime()))));
     Cleanup.remove(stage.path("full"));
+    for (String store : stores) {
+      Cleanup.remove(stage.path(store));
+    }
     return new ScenarioResult(
         "snapshot-store",
         title,
@@ -122,12 +130,14 @@ final class StoreScenario {
                 + " same memory into the same store."));
   }
 
-  private RunFigures keepAgain() throws IOException, InterruptedException {
-    OffloadDaemon.Snapshot snapshot =
-        stage
-            .daemon()
-            .snapshot(guest, stage.socket(), inStore("full", "again" + System.nanoTime()));
-    return RunFigures.stored(AGAIN, guest.memoryBytes(), snapshot.millis(), snapshot.storedBytes());
+  /**
+   * A name for a store that is kept up to the end: where ext4 has just deleted many files it makes
+   * new ones at a millisecond each, for a minute, and a store has thousands.
+   */
+  private String freshStore() {
+    String name = "store" + stores.size();
+    stores.add(name);
+    return name;
   }
 
   private List<String> inStore(String store, String name) {
