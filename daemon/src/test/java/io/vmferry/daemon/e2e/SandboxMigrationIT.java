@@ -6,9 +6,11 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import io.vmferry.daemon.api.CreateVmRequest;
 import io.vmferry.daemon.api.GuestConfig;
 import io.vmferry.daemon.api.MigrationView;
+import io.vmferry.daemon.api.ReceiveMigrationRequest;
 import io.vmferry.daemon.api.SendMigrationRequest;
 import io.vmferry.kvm.testing.RequiresKvm;
 import io.vmferry.kvm.testing.RequiresUffd;
+import io.vmferry.streams.testing.TestAuthority;
 import java.io.IOException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
@@ -21,7 +23,6 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
-import org.junit.jupiter.params.provider.ValueSource;
 
 /**
  * Real guests between two node processes that end at the first system call that is not on a
@@ -33,10 +34,12 @@ import org.junit.jupiter.params.provider.ValueSource;
 class SandboxMigrationIT {
   @TempDir private static Path directory;
   private static TwoNodes nodes;
+  private static String tlsDir;
 
   @BeforeAll
   static void start() throws Exception {
     nodes = TwoNodes.start(directory, "vmferry.sandbox.seccomp=kill");
+    tlsDir = new TestAuthority("authority").fill(directory.resolve("tls")).toString();
   }
 
   @AfterAll
@@ -47,21 +50,34 @@ class SandboxMigrationIT {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"precopy", "postcopy", "hybrid", "local"})
-  void movesARunningGuest(String mode) throws Exception {
+  @CsvSource({
+    "precopy, plain",
+    "postcopy, plain",
+    "hybrid, plain",
+    "local, plain",
+    "precopy, tls",
+    "postcopy, tls",
+    "hybrid, tls"
+  })
+  void movesARunningGuest(String mode, String transport) throws Exception {
     nodes.boot("fenced", 2);
+    String url = mode.equals("local") ? "unix:" + directory.resolve("socket") : "tcp:127.0.0.1:0";
+    String tls = transport.equals("tls") ? tlsDir : null;
     MigrationView receiving =
-        mode.equals("local")
-            ? nodes.receive(mode, "unix:" + directory.resolve("socket"))
-            : nodes.receive(mode);
+        nodes
+            .destination()
+            .client()
+            .receiveMigration(new ReceiveMigrationRequest(url, mode, null, true, null, null, tls));
 
     MigrationView departure =
         nodes.departure(
             nodes.send(
                 "fenced",
                 SendMigrationRequest.to(receiving.url(), mode)
+                    .connections(mode.equals("local") ? 1 : 2)
                     .timeout(60, "ignore")
                     .verify(true)
+                    .tlsDir(tls)
                     .build()));
 
     TwoNodes.assertMoved(departure, nodes.arrival(receiving));

@@ -169,9 +169,14 @@ final class ScenarioRun {
       if (ends.containsKey(side) || !hosts.isAlive(side)) {
         continue;
       }
+      String id = migrations.get(side);
+      if (id == null) {
+        all = false; // killed before it could answer, and about to end
+        continue;
+      }
       MigrationView view;
       try {
-        view = client(side).migration(Objects.requireNonNull(migrations.get(side)));
+        view = client(side).migration(id);
       } catch (IOException e) {
         // Killed meanwhile, or without a descriptor for the request.
         all = false;

@@ -13,6 +13,7 @@ import io.vmferry.streams.testing.TestAuthority;
 import io.vmferry.streams.transport.TlsIdentity.Side;
 import java.io.EOFException;
 import java.io.IOException;
+import java.net.Socket;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -205,6 +206,23 @@ class TlsConnectionIT {
         assertEquals(version, socket.getSession().getProtocol());
       }
     }
+  }
+
+  @Test
+  void nothingComesBehindTheHandshakeUnasked() throws Exception {
+    Future<Connection> accepted = start(this::accept);
+    MigrationUrl.Tcp url = (MigrationUrl.Tcp) listener.url();
+    Socket raw = new Socket(url.host(), url.port());
+    SSLSocket socket =
+        (SSLSocket)
+            client.context().getSocketFactory().createSocket(raw, url.host(), url.port(), true);
+    socket.startHandshake();
+    Connection connection = accepted.get();
+    int unread = raw.getInputStream().available();
+    connection.close();
+    socket.close();
+
+    assertEquals(0, unread);
   }
 
   private SSLSocket socket(String version) throws IOException {
