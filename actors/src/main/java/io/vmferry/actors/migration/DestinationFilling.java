@@ -165,6 +165,10 @@ final class DestinationFilling {
   }
 
   Behavior<Command> filling(ArrivedGuest guest, boolean paused) {
+    ActorRef<Uffd.Command> started = uffd;
+    if (started != null) {
+      started.tell(new Uffd.ExpectPages());
+    }
     Uffd.Broken broken = brokenEarly;
     brokenEarly = null;
     return broken == null ? filling(guest, paused, null) : onBroken(broken, guest, paused);

@@ -20,6 +20,7 @@ import org.apache.pekko.actor.typed.Behavior;
 import org.apache.pekko.actor.typed.PostStop;
 import org.apache.pekko.actor.typed.javadsl.ActorContext;
 import org.apache.pekko.actor.typed.javadsl.Behaviors;
+import org.apache.pekko.actor.typed.javadsl.TimerScheduler;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -48,6 +49,14 @@ public final class Uffd {
    */
   public record Suspend(CompletableFuture<PresentBitmap> present) implements Command {}
 
+  /**
+   * The guest is this side's: from now on a source that brings nothing for as long as it may be
+   * silent breaks the fill.
+   */
+  public record ExpectPages() implements Command {}
+
+  private record Look() implements Command {}
+
   record Finished(int fill, @Nullable Throwable failure) implements Command {}
 
   /** What its owner hears: Registered, then Broken for each fill that broke, then Filled. */
@@ -66,7 +75,11 @@ public final class Uffd {
   /** No more pages come from these connections. A guest waits at the next missing page. */
   public record Broken(Throwable cause) implements Event {}
 
+  // Of the silence that is allowed, between two looks.
+  private static final int LOOKS = 4;
+
   private final ActorContext<Command> context;
+  private final TimerScheduler<Command> timers;
   private final io.vmferry.kvm.uffd.Uffd uffd;
   private final GuestMemory memory;
   private final ArrivingPages arriving;
@@ -82,6 +95,7 @@ public final class Uffd {
 
   private Uffd(
       ActorContext<Command> context,
+      TimerScheduler<Command> timers,
       io.vmferry.kvm.uffd.Uffd uffd,
       MissingPages missing,
       Extensions agreed,
@@ -91,6 +105,7 @@ public final class Uffd {
       ActorRef<Event> owner)
       throws IOException {
     this.context = context;
+    this.timers = timers;
     this.uffd = uffd;
     this.memory = missing.memory();
     this.agreed = agreed;
@@ -146,25 +161,29 @@ public final class Uffd {
       boolean digesting,
       ActorRef<Event> owner) {
     return Behaviors.setup(
-        context -> {
-          io.vmferry.kvm.uffd.Uffd uffd = null;
-          try {
-            missing.unmap();
-            uffd = io.vmferry.kvm.uffd.Uffd.open();
-            for (GuestRegion region : missing.memory().regions()) {
-              uffd.register(region.mapping().hva(), region.sizeBytes(), modes());
-            }
-            return new Uffd(context, uffd, missing, agreed, silence, progress, digesting, owner)
-                .fill(source);
-          } catch (IOException e) {
-            if (uffd != null) {
-              uffd.close();
-            }
-            source.close();
-            owner.tell(new Broken(e));
-            return Behaviors.stopped();
-          }
-        });
+        context ->
+            Behaviors.withTimers(
+                timers -> {
+                  io.vmferry.kvm.uffd.Uffd uffd = null;
+                  try {
+                    missing.unmap();
+                    uffd = io.vmferry.kvm.uffd.Uffd.open();
+                    for (GuestRegion region : missing.memory().regions()) {
+                      uffd.register(region.mapping().hva(), region.sizeBytes(), modes());
+                    }
+                    return new Uffd(
+                            context, timers, uffd, missing, agreed, silence, progress, digesting,
+                            owner)
+                        .fill(source);
+                  } catch (IOException e) {
+                    if (uffd != null) {
+                      uffd.close();
+                    }
+                    source.close();
+                    owner.tell(new Broken(e));
+                    return Behaviors.stopped();
+                  }
+                }));
   }
 
   private static Set<io.vmferry.kvm.uffd.Uffd.Mode> modes() {
@@ -179,6 +198,8 @@ public final class Uffd {
         .onMessage(AddFaults.class, this::onAddFaults)
         .onMessage(AddPush.class, this::onAddPush)
         .onMessage(Suspend.class, this::onSuspend)
+        .onMessage(ExpectPages.class, m -> onExpectPages())
+        .onMessage(Look.class, m -> onLook())
         .onMessage(Finished.class, this::onFinished)
         .onSignal(PostStop.class, s -> release())
         .build();
@@ -199,6 +220,18 @@ public final class Uffd {
     fill = nextFill();
     suspend.present().complete(arriving.present());
     return arriving.isComplete() ? filled(true) : Behaviors.same();
+  }
+
+  private Behavior<Command> onExpectPages() {
+    if (!silence.isZero()) {
+      timers.startTimerWithFixedDelay(new Look(), silence.dividedBy(LOOKS));
+    }
+    return Behaviors.same();
+  }
+
+  private Behavior<Command> onLook() {
+    fill.breakIfNobodyBrings();
+    return Behaviors.same();
   }
 
   private Behavior<Command> onFinished(Finished finished) {

@@ -1,5 +1,6 @@
 package io.vmferry.daemon.faults;
 
+import io.vmferry.streams.wire.Command;
 import java.util.List;
 import java.util.Locale;
 import org.jspecify.annotations.Nullable;
@@ -23,6 +24,18 @@ record Scenario(Mode mode, @Nullable Trap first, Trap trap, Side side) {
 
   Fault fault() {
     return trap.fault();
+  }
+
+  /**
+   * Whether memory can be damaged by it, which the digests must tell then: nothing else protects
+   * the bytes without TLS, and the answer to a page fault does not say which page it is.
+   */
+  boolean mayDamage() {
+    return switch (trap.fault()) {
+      case FLIP_HEADER, FLIP_PAGES -> true;
+      case DUPLICATE -> trap.kind().answer() && trap.kind().command() == Command.PAGE_FAULT;
+      default -> false;
+    };
   }
 
   /** Whether the process of a side is killed. */

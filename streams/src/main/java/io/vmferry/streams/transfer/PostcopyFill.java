@@ -7,6 +7,7 @@ import io.vmferry.streams.sandbox.Sandbox;
 import io.vmferry.streams.transport.Connection;
 import io.vmferry.streams.wire.Extension;
 import io.vmferry.streams.wire.Extensions;
+import io.vmferry.streams.wire.ProtocolException;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -41,6 +42,9 @@ public final class PostcopyFill implements AutoCloseable {
   private int answered;
   private boolean acknowledged;
   private boolean closed;
+  // Since when nobody has been bringing what is missing, by System.nanoTime; null while somebody
+  // is.
+  private @Nullable Long idleSinceNanos;
 
   /**
    * Prepares a fill; connections start it.
@@ -121,6 +125,7 @@ public final class PostcopyFill implements AutoCloseable {
       return;
     }
     pushing++;
+    idleSinceNanos = null;
     connection.setReadTimeout(silence);
     PushReceiving receiving = new PushReceiving(connection, memory, arriving, agreed);
     Thread thread =
@@ -128,6 +133,30 @@ public final class PostcopyFill implements AutoCloseable {
             SandboxRole.BRINGS_PAGES, "push-" + name, () -> pushEnded(run(receiving, sandbox)));
     pushers.add(thread);
     thread.start();
+  }
+
+  /**
+   * Breaks this fill if no push connection has been bringing the pages that are missing for as long
+   * as a source may be silent. One that was lost before it said what it is, is seen by nobody here,
+   * and a source that has written everything believes that it has arrived.
+   *
+   * <p>To be called now and then, once the guest is this side's.
+   */
+  public synchronized void breakIfNobodyBrings() {
+    if (!agreed.has(Extension.PUSH) || pushing > 0 || closed || arriving.isComplete()) {
+      idleSinceNanos = null;
+      return;
+    }
+    long now = System.nanoTime();
+    Long since = idleSinceNanos;
+    if (since == null) {
+      idleSinceNanos = now;
+    } else if (now - since > silence.toNanos()) {
+      failed(
+          new ProtocolException(
+              "a connection that pushes the missing pages",
+              "none for " + silence.toMillis() / 1000.0 + " s"));
+    }
   }
 
   private boolean refused(Connection connection) {

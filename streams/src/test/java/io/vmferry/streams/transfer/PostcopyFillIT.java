@@ -316,6 +316,33 @@ class PostcopyFillIT {
   }
 
   @Test
+  void pagesThatNobodyPushesBreakTheFill() throws Exception {
+    begin(PUSH, SILENCE);
+    faults();
+    fill.breakIfNobodyBrings();
+    TimeUnit.NANOSECONDS.sleep(2 * SILENCE.toNanos());
+    assertFalse(fill.finished().toCompletableFuture().isDone());
+
+    fill.breakIfNobodyBrings();
+
+    failure(ProtocolException.class, fill.finished());
+  }
+
+  @Test
+  void pagesThatArePushedLateAreAwaited() throws Exception {
+    begin(PUSH, SILENCE);
+    CompletableFuture<Void> serving = serve(faults(), PUSH);
+    fill.breakIfNobodyBrings();
+    TimeUnit.NANOSECONDS.sleep(2 * SILENCE.toNanos());
+    CompletableFuture<Void> pushing = push(PUSH);
+    fill.breakIfNobodyBrings();
+
+    await(pushing);
+    await(fill.finished());
+    await(serving);
+  }
+
+  @Test
   void aThrottledSourceGivesSignsOfLife() throws Exception {
     Throttle throttle = new Throttle(64 << 10);
     begin(ALL, SILENCE);
