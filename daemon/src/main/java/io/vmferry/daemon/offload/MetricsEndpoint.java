@@ -1,6 +1,5 @@
 package io.vmferry.daemon.offload;
 
-import com.typesafe.config.ConfigFactory;
 import io.micrometer.prometheusmetrics.PrometheusConfig;
 import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
 import io.vmferry.streams.transport.MigrationUrl;
@@ -8,6 +7,7 @@ import java.io.IOException;
 import java.io.InterruptedIOException;
 import java.net.InetAddress;
 import java.net.UnknownHostException;
+import java.util.Map;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
@@ -46,7 +46,7 @@ public final class MetricsEndpoint implements AutoCloseable {
   public static MetricsEndpoint start(MigrationUrl.Tcp address, PrometheusMeterRegistry registry)
       throws IOException {
     requireLoopback(address);
-    ActorSystem system = ActorSystem.create("metrics", ConfigFactory.load());
+    ActorSystem system = OffloadSystem.create("metrics", Map.of());
     Route route =
         Directives.path(
             "metrics",

@@ -1,6 +1,6 @@
 package io.vmferry.daemon.store;
 
-import com.typesafe.config.ConfigFactory;
+import io.vmferry.daemon.offload.OffloadSystem;
 import io.vmferry.streams.snapshot.SnapshotException;
 import io.vmferry.streams.snapshot.remote.StoreProtocol;
 import io.vmferry.streams.snapshot.store.ChunkStore;
@@ -10,6 +10,7 @@ import io.vmferry.streams.transport.TlsIdentity;
 import java.io.IOException;
 import java.io.InterruptedIOException;
 import java.time.Duration;
+import java.util.Map;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
@@ -48,7 +49,7 @@ public final class StoreServer implements AutoCloseable {
    */
   public static StoreServer start(ChunkStore store, MigrationUrl.Tcp address, TlsIdentity identity)
       throws IOException {
-    ActorSystem system = ActorSystem.create("store", ConfigFactory.load());
+    ActorSystem system = OffloadSystem.create("store", Map.of());
     StoreSessions sessions = new StoreSessions(store, StoreProtocol.SESSION, System::nanoTime);
     try {
       Executor blocking = system.dispatchers().lookup(PrecopySender.BLOCKING_DISPATCHER);

@@ -103,6 +103,7 @@ class OffloadServeIT {
 
       server.signal("TERM");
       assertEquals(143, server.await(), server::err);
+      assertFalse(server.err().contains("WARN"), server::err);
     }
     assertFalse(Files.exists(socket));
     assertNothingIsHalf(snapshots);
