@@ -40,8 +40,9 @@ import org.jspecify.annotations.Nullable;
  * </pre>
  *
  * <p>Every connection stage has its own thread and sends one chunk at a time: table, pages straight
- * from the guest's mapping; the answer is awaited behind the next one. A connection gets its next chunk when it is
- * free, so a slow one does not hold up the others, and runs are only asked for as chunks leave.
+ * from the guest's mapping; the answer is awaited behind the next one. A connection gets its next
+ * chunk when it is free, so a slow one does not hold up the others, and runs are only asked for as
+ * chunks leave.
  */
 public final class PrecopySender {
   /** The configured dispatcher on which stages may block. */
