@@ -50,8 +50,8 @@ public final class Uffd {
   public record Suspend(CompletableFuture<PresentBitmap> present) implements Command {}
 
   /**
-   * The guest is this side's: from now on a source that brings nothing for as long as it may be
-   * silent breaks the fill.
+   * The guest is this side's: from now on a source that pushes nothing for as long as it may be
+   * silent is not waited for.
    */
   public record ExpectPages() implements Command {}
 
@@ -230,7 +230,7 @@ public final class Uffd {
   }
 
   private Behavior<Command> onLook() {
-    fill.breakIfNobodyBrings();
+    fill.checkForPush();
     return Behaviors.same();
   }
 

@@ -36,6 +36,7 @@ final class Scenarios {
   private static final Set<String> FOUND =
       Set.of(
           "postcopy, push role 1: cut before",
+          "hybrid, push role 1: half close before",
           "postcopy, recovering, resume MISSING 1: kill before, source");
 
   private Scenarios() {}

@@ -136,14 +136,15 @@ public final class PostcopyFill implements AutoCloseable {
   }
 
   /**
-   * Breaks this fill if no push connection has been bringing the pages that are missing for as long
-   * as a source may be silent. One that was lost before it said what it is, is seen by nobody here,
-   * and a source that has written everything believes that it has arrived.
+   * Gives up the wait for a push connection if there has been none for as long as a source may be
+   * silent: breaks this fill if pages are missing, and tells the source that none is otherwise. One
+   * that was lost before it said what it is, is seen by nobody here, and a source that has written
+   * everything believes that it has arrived.
    *
    * <p>To be called now and then, once the guest is this side's.
    */
-  public synchronized void breakIfNobodyBrings() {
-    if (!agreed.has(Extension.PUSH) || pushing > 0 || closed || arriving.isComplete()) {
+  public synchronized void checkForPush() {
+    if (!agreed.has(Extension.PUSH) || pushing > 0 || closed || told) {
       idleSinceNanos = null;
       return;
     }
@@ -152,6 +153,15 @@ public final class PostcopyFill implements AutoCloseable {
     if (since == null) {
       idleSinceNanos = now;
     } else if (now - since > silence.toNanos()) {
+      giveUpPush();
+    }
+  }
+
+  private synchronized void giveUpPush() {
+    if (arriving.isComplete()) {
+      pushed = true;
+      tellOnceWhole();
+    } else {
       failed(
           new ProtocolException(
               "a connection that pushes the missing pages",

@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.vmferry.kvm.Gpa;
 import io.vmferry.kvm.memory.GuestMemory;
+import io.vmferry.kvm.memory.GuestRegion;
 import io.vmferry.kvm.memory.MemoryDigest;
 import io.vmferry.kvm.sandbox.SeccompMode;
 import io.vmferry.kvm.testing.RequiresUffd;
@@ -319,23 +320,42 @@ class PostcopyFillIT {
   void pagesThatNobodyPushesBreakTheFill() throws Exception {
     begin(PUSH, SILENCE);
     faults();
-    fill.breakIfNobodyBrings();
+    fill.checkForPush();
     TimeUnit.NANOSECONDS.sleep(2 * SILENCE.toNanos());
     assertFalse(fill.finished().toCompletableFuture().isDone());
 
-    fill.breakIfNobodyBrings();
+    fill.checkForPush();
 
     failure(ProtocolException.class, fill.finished());
+  }
+
+  @Test
+  void aWholeGuestToWhichNobodyPushesEndsTheFill() throws Exception {
+    begin(PUSH, SILENCE);
+    CompletableFuture<Void> serving = serve(faults(), PUSH);
+    for (GuestRegion region : memory.regions()) {
+      for (long at = 0; at < region.sizeBytes(); at += Guests.PAGE) {
+        memory.read(new Gpa(region.base().value() + at), 1);
+      }
+    }
+    fill.checkForPush();
+    TimeUnit.NANOSECONDS.sleep(2 * SILENCE.toNanos());
+    assertFalse(serving.isDone());
+
+    fill.checkForPush();
+
+    await(fill.finished());
+    await(serving);
   }
 
   @Test
   void pagesThatArePushedLateAreAwaited() throws Exception {
     begin(PUSH, SILENCE);
     CompletableFuture<Void> serving = serve(faults(), PUSH);
-    fill.breakIfNobodyBrings();
+    fill.checkForPush();
     TimeUnit.NANOSECONDS.sleep(2 * SILENCE.toNanos());
     CompletableFuture<Void> pushing = push(PUSH);
-    fill.breakIfNobodyBrings();
+    fill.checkForPush();
 
     await(pushing);
     await(fill.finished());
