@@ -195,6 +195,7 @@ class OffloadIT {
   }
 
   @Test
+  @Timeout(3600)
   void killedAtAnyMomentTheSnapshotIsWholeOrThereIsNone() throws Exception {
     long seed = System.nanoTime();
     System.out.println("OffloadIT seed " + seed);
