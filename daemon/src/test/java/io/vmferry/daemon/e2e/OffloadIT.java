@@ -201,6 +201,8 @@ class OffloadIT {
     System.out.println("OffloadIT seed " + seed);
     Random random = new Random(seed);
     Path target = directory.resolve("killed");
+    fill();
+    long wholeMicros = snapshotMicros(directory.resolve("timed"));
     for (int i = 0; i < KILLS; i++) {
       fill();
       MigrationView departure;
@@ -208,7 +210,7 @@ class OffloadIT {
       try (CommandRun daemon = offload(socket, target)) {
         daemon.until(() -> daemon.err().contains("Waiting"));
         MigrationView sending = send(socket);
-        TimeUnit.MICROSECONDS.sleep(random.nextInt(1_500_000));
+        TimeUnit.MICROSECONDS.sleep((long) (random.nextDouble() * 1.3 * wholeMicros));
         daemon.process().destroyForcibly().waitFor();
         departure = nodes.departure(sending);
       }
@@ -245,6 +247,17 @@ class OffloadIT {
         SnapshotMemory memory = SnapshotMemory.create(reader, PageSize.KIB_4)) {
       memory.loadAll(bytes -> {});
       return String.format("%016x", MemoryDigest.of(memory.memory()));
+    }
+  }
+
+  /** From the command to the source to the end of the migration. */
+  private static long snapshotMicros(Path target) throws Exception {
+    Path socket = directory.resolve("timed.sock");
+    try (CommandRun daemon = offload(socket, target)) {
+      daemon.until(() -> daemon.err().contains("Waiting"));
+      long start = System.nanoTime();
+      assertEquals("completed", nodes.departure(send(socket)).state());
+      return TimeUnit.NANOSECONDS.toMicros(System.nanoTime() - start);
     }
   }
 
