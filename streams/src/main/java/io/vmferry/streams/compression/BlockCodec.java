@@ -18,7 +18,7 @@ public interface BlockCodec extends AutoCloseable {
     };
   }
 
-  /** Uses every algorithm once: what they load and unpack for that is there afterwards. */
+  /** Uses every algorithm once: what they unpack for that is loaded afterwards, and removed. */
   static void load() {
     for (CompressionAlgorithm algorithm : CompressionAlgorithm.values()) {
       try (BlockCodec codec = of(algorithm)) {
@@ -26,6 +26,7 @@ public interface BlockCodec extends AutoCloseable {
         int unused = codec.compress(one, ByteBuffer.allocateDirect(bound(1)));
       }
     }
+    UnpackedLibraries.remove();
   }
 
   /** Room that the compressed form of any so many bytes fits in. */

@@ -1,13 +1,18 @@
 package io.vmferry.streams.compression;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.vmferry.streams.wire.CompressionAlgorithm;
 import io.vmferry.streams.wire.ProtocolException;
 import java.nio.ByteBuffer;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
 import java.util.Random;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
@@ -26,6 +31,20 @@ class BlockCodecTest {
 
       assertEquals(text, back);
       assertTrue(packed.remaining() < BLOCK / 2, packed.remaining() + " bytes");
+    }
+  }
+
+  @Test
+  void whatWasUnpackedIsRemovedOnceItIsLoaded() throws Exception {
+    BlockCodec.load();
+
+    List<String> libraries =
+        Files.readAllLines(Path.of("/proc/self/maps")).stream()
+            .filter(mapping -> mapping.contains("/liblz4-java"))
+            .toList();
+    assertFalse(libraries.isEmpty());
+    for (String library : libraries) {
+      assertTrue(library.endsWith(" (deleted)"), library);
     }
   }
 
