@@ -105,7 +105,10 @@ class TamperedStoreIT {
         byte[] bad = good.clone();
         bad[at] ^= (byte) (1 << random.nextInt(8));
         Files.write(first, withChecksum(bad));
-        assertChunkRefused(first);
+        // Zstandard has bits that say nothing: without a key only the content is protected.
+        if (encrypted || !isWhole()) {
+          assertChunkRefused(first);
+        }
       }
     }
   }
@@ -200,6 +203,14 @@ class TamperedStoreIT {
     SnapshotException refused =
         assertThrows(SnapshotException.class, () -> ChunkedReader.open(store, NAME, with));
     assertTrue(refused.getMessage().contains(reason), refused::getMessage);
+  }
+
+  private boolean isWhole() throws IOException {
+    try (ChunkedReader reader = ChunkedReader.open(store, NAME, key)) {
+      return Snapshots.digest(reader) == MemoryDigest.of(memory);
+    } catch (SnapshotException e) {
+      return false;
+    }
   }
 
   /** Eager and on demand, with the chunk named; what is not in it can be had. */
