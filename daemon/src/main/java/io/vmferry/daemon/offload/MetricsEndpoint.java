@@ -7,7 +7,6 @@ import java.io.IOException;
 import java.io.InterruptedIOException;
 import java.net.InetAddress;
 import java.net.UnknownHostException;
-import java.util.Map;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
@@ -46,7 +45,7 @@ public final class MetricsEndpoint implements AutoCloseable {
   public static MetricsEndpoint start(MigrationUrl.Tcp address, PrometheusMeterRegistry registry)
       throws IOException {
     requireLoopback(address);
-    ActorSystem system = OffloadSystem.create("metrics", Map.of());
+    ActorSystem system = OffloadSystem.create("metrics");
     Route route =
         Directives.path(
             "metrics",

@@ -2,9 +2,7 @@ package io.vmferry.daemon.offload;
 
 import io.vmferry.actors.snapshot.RemoteSnapshotSender;
 import io.vmferry.kvm.sandbox.SeccompMode;
-import io.vmferry.streams.sandbox.Sandbox;
 import java.io.IOException;
-import java.util.Map;
 import org.apache.pekko.actor.ActorSystem;
 import org.apache.pekko.stream.Materializer;
 
@@ -21,8 +19,7 @@ public final class OffloadRestore {
    */
   public static void send(RemoteSnapshotSender sender, int connections, SeccompMode seccomp)
       throws IOException {
-    ActorSystem system =
-        OffloadSystem.create("offload", Map.of(Sandbox.SECCOMP, seccomp.toString()));
+    ActorSystem system = OffloadSystem.create(seccomp);
     try {
       sender.restore(connections, Materializer.matFromSystem(system));
     } finally {

@@ -3,11 +3,9 @@ package io.vmferry.daemon.offload;
 import io.vmferry.actors.snapshot.SnapshotProgress;
 import io.vmferry.actors.snapshot.SnapshotReceiver;
 import io.vmferry.kvm.sandbox.SeccompMode;
-import io.vmferry.streams.sandbox.Sandbox;
 import io.vmferry.streams.snapshot.SnapshotWriter;
 import io.vmferry.streams.snapshot.Workers;
 import java.io.IOException;
-import java.util.Map;
 import java.util.concurrent.CompletionStage;
 import org.apache.pekko.actor.ActorSystem;
 import org.apache.pekko.stream.Materializer;
@@ -27,8 +25,7 @@ public final class OffloadSnapshot {
   public static long take(
       OffloadSocket socket, SnapshotWriter writer, SnapshotProgress progress, SeccompMode seccomp)
       throws IOException {
-    ActorSystem system =
-        OffloadSystem.create("offload", Map.of(Sandbox.SECCOMP, seccomp.toString()));
+    ActorSystem system = OffloadSystem.create(seccomp);
     try (SnapshotReceiver receiver = new SnapshotReceiver(writer, progress)) {
       CompletionStage<Void> taken =
           receiver.receive(socket.listener(), Materializer.matFromSystem(system));

@@ -1,6 +1,8 @@
 package io.vmferry.daemon.offload;
 
 import com.typesafe.config.ConfigFactory;
+import io.vmferry.kvm.sandbox.SeccompMode;
+import io.vmferry.streams.sandbox.Sandbox;
 import java.util.Map;
 import org.apache.pekko.actor.ActorSystem;
 
@@ -14,13 +16,21 @@ public final class OffloadSystem {
 
   private OffloadSystem() {}
 
+  /** For a command that hears a peer, with the fences of that mode. */
+  static ActorSystem create(SeccompMode seccomp) {
+    return create("offload", Map.of(Sandbox.SECCOMP, seccomp.toString()));
+  }
+
   /**
-   * Starts one.
+   * For a command that serves.
    *
    * @param name in logs and names of threads
-   * @param settings over those of the configuration
    */
-  public static ActorSystem create(String name, Map<String, String> settings) {
+  public static ActorSystem create(String name) {
+    return create(name, Map.of());
+  }
+
+  private static ActorSystem create(String name, Map<String, String> settings) {
     return ActorSystem.create(
         name,
         ConfigFactory.parseMap(settings)

@@ -6,13 +6,11 @@ import io.vmferry.actors.snapshot.SnapshotProgress;
 import io.vmferry.actors.snapshot.SnapshotReceiver;
 import io.vmferry.kvm.sandbox.SeccompMode;
 import io.vmferry.streams.config.VmMigrationConfig;
-import io.vmferry.streams.sandbox.Sandbox;
 import io.vmferry.streams.snapshot.SnapshotWriter;
 import io.vmferry.streams.transport.Connection;
 import java.io.IOException;
 import java.time.Duration;
 import java.time.InstantSource;
-import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
@@ -97,7 +95,7 @@ public final class SnapshotServer implements AutoCloseable {
     this.follower = follower;
     this.metrics = new OffloadMetrics(registry);
     this.names = new ServedNames(InstantSource.system(), places::isTaken);
-    this.system = OffloadSystem.create("offload", Map.of(Sandbox.SECCOMP, seccomp.toString()));
+    this.system = OffloadSystem.create(seccomp);
   }
 
   /** Serves until it is closed; blocks. */

@@ -10,7 +10,6 @@ import io.vmferry.streams.transport.TlsIdentity;
 import java.io.IOException;
 import java.io.InterruptedIOException;
 import java.time.Duration;
-import java.util.Map;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
@@ -49,7 +48,7 @@ public final class StoreServer implements AutoCloseable {
    */
   public static StoreServer start(ChunkStore store, MigrationUrl.Tcp address, TlsIdentity identity)
       throws IOException {
-    ActorSystem system = OffloadSystem.create("store", Map.of());
+    ActorSystem system = OffloadSystem.create("store");
     StoreSessions sessions = new StoreSessions(store, StoreProtocol.SESSION, System::nanoTime);
     try {
       Executor blocking = system.dispatchers().lookup(PrecopySender.BLOCKING_DISPATCHER);

@@ -82,8 +82,8 @@ final class MemorySender {
   }
 
   /**
-   * Sends one chunk. That the destination has it is certain after {@link #finish}, or once two more
-   * were sent.
+   * Sends one chunk. That the destination has it is certain after {@link #finish}, or once the next
+   * was sent.
    *
    * @return what it took, or null if the round was stopped before and nothing was sent
    * @throws PeerRefusedException if the destination refuses it or the one before
@@ -159,8 +159,7 @@ final class MemorySender {
       finish();
     }
     // A chunk takes from its first byte to its answer, or from the end of the one before to its
-    // own.
-    // The first of those that go ahead has neither.
+    // own end. The first of those that go ahead has neither.
     boolean measurable = !ahead || unanswered != null;
     long startNanos = System.nanoTime();
     if (algorithm == null) {

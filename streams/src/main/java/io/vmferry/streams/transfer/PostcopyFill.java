@@ -42,8 +42,7 @@ public final class PostcopyFill implements AutoCloseable {
   private int answered;
   private boolean acknowledged;
   private boolean closed;
-  // Since when nobody has been bringing what is missing, by System.nanoTime; null while somebody
-  // is.
+  // Since when nobody has been pushing, by System.nanoTime; null while somebody is.
   private @Nullable Long idleSinceNanos;
 
   /**

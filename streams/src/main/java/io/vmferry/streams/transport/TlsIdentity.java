@@ -65,10 +65,10 @@ public final class TlsIdentity {
     }
   }
 
-  private final Side side;
   // RFC 8446, 4.6.1: no ticket may live for longer than a week, so the JDK gives none then.
   private static final int NO_TICKET_SECONDS = 7 * 24 * 3600 + 1;
 
+  private final Side side;
   private final SSLContext context;
 
   private TlsIdentity(Side side, SSLContext context) {
