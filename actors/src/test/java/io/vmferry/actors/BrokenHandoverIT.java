@@ -1,5 +1,6 @@
 package io.vmferry.actors;
 
+import static java.util.Objects.requireNonNull;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertThrows;
@@ -34,13 +35,18 @@ import java.lang.reflect.Method;
 import java.lang.reflect.Proxy;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
 import org.apache.pekko.actor.testkit.typed.javadsl.ActorTestKit;
 import org.apache.pekko.actor.testkit.typed.javadsl.TestProbe;
 import org.apache.pekko.actor.typed.ActorRef;
 import org.apache.pekko.actor.typed.Behavior;
+import org.apache.pekko.actor.typed.javadsl.AbstractBehavior;
+import org.apache.pekko.actor.typed.javadsl.ActorContext;
 import org.apache.pekko.actor.typed.javadsl.Behaviors;
+import org.apache.pekko.actor.typed.javadsl.Receive;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.Test;
@@ -62,8 +68,12 @@ class BrokenHandoverIT {
 
   private final TestHost source = new TestHost(KIT);
   private final TestHost destination = new TestHost(KIT);
+  private final TestProbe<MigrationEvent> arrival = KIT.createTestProbe(MigrationEvent.class);
   // Completes when the guest is told to run, which then waits until it is let.
   private final CompletableFuture<Void> toldToRun = new CompletableFuture<>();
+  // What ended, in the order in which the session told it.
+  private final List<Object> endings = new CopyOnWriteArrayList<>();
+  private final ActorRef<Object> listener = KIT.spawn(Behaviors.setup(Listener::new));
 
   @AfterAll
   static void stop() {
@@ -74,13 +84,12 @@ class BrokenHandoverIT {
   @Test
   void aGuestWhoseMemoryEndsMeanwhileIsIncompleteAndCanBeDeleted() throws Exception {
     Path kept = source.snapshotOfNew(GUEST, directory);
-    TestProbe<MigrationEvent> arrival = KIT.createTestProbe(MigrationEvent.class);
     CompletableFuture<String> url = new CompletableFuture<>();
     ReceiveOptions options =
         new ReceiveOptions(
             "unix:" + directory.resolve("in"), MemoryMode.POSTCOPY, false, true, null, false, null);
     KIT.spawn(
-        MigrationDestination.create("m-1", options, new HoldingGate(), arrival.ref(), to(url)));
+        MigrationDestination.create("m-1", options, new HoldingGate(), listener.narrow(), to(url)));
 
     try (DirectoryReader reader = DirectoryReader.open(kept);
         SnapshotSender daemon =
@@ -96,6 +105,10 @@ class BrokenHandoverIT {
     MigrationEvent.Failed failed =
         assertInstanceOf(MigrationEvent.Failed.class, TestHost.ending(arrival));
     assertEquals(GuestLocation.DESTINATION, failed.failure().guestLocation(), failed::toString);
+    assertEquals(
+        List.of(new Vm.SessionEnded(Vm.Outcome.INCOMPLETE), failed),
+        endings,
+        "who hears of the end may ask the VM at once, which must know");
     destination.delete(GUEST);
   }
 
@@ -151,9 +164,8 @@ class BrokenHandoverIT {
     };
   }
 
-  /** Lets a guest run a while after it was told to. */
+  /** Puts the listener between a session and its VM. */
   private final class HoldingGate implements ArrivalGate {
-    private static final Duration HELD = Duration.ofSeconds(2);
     private final ArrivalGate host = destination.gate(KVM);
 
     @Override
@@ -186,28 +198,65 @@ class BrokenHandoverIT {
           KIT.spawn(
               Behaviors.receiveMessage(
                   reply -> {
-                    session.tell(
-                        reply instanceof Vm.Arriving arriving
-                            ? new Vm.Arriving(KIT.spawn(holding(arriving.vm())))
-                            : reply);
+                    if (reply instanceof Vm.Arriving) {
+                      listener.tell(reply);
+                      session.tell(new Vm.Arriving(listener.narrow()));
+                    } else {
+                      session.tell(reply);
+                    }
                     return Behaviors.same();
                   }));
       host.admit(spec, machine, migrationId, state, between);
     }
+  }
 
-    private Behavior<Vm.Command> holding(ActorRef<Vm.Command> vm) {
-      return Behaviors.setup(
-          context ->
-              Behaviors.receiveMessage(
-                  command -> {
-                    if (command instanceof Vm.RunArrived) {
-                      toldToRun.complete(null);
-                      context.scheduleOnce(HELD, vm, command);
-                    } else {
-                      vm.tell(command);
-                    }
-                    return Behaviors.same();
-                  }));
+  /**
+   * Hears what the session tells its VM and its follower, in that order, and passes it on: the wish
+   * to run a while later.
+   */
+  private final class Listener extends AbstractBehavior<Object> {
+    private static final Duration HELD = Duration.ofSeconds(2);
+    private @Nullable ActorRef<Vm.Command> vm;
+
+    Listener(ActorContext<Object> context) {
+      super(context);
+    }
+
+    @Override
+    public Receive<Object> createReceive() {
+      return newReceiveBuilder()
+          .onMessage(Vm.Arriving.class, this::onArriving)
+          .onMessage(Vm.RunArrived.class, this::onRunArrived)
+          .onMessage(Vm.Command.class, this::onCommand)
+          .onMessage(MigrationEvent.class, this::onEvent)
+          .build();
+    }
+
+    private Behavior<Object> onArriving(Vm.Arriving arriving) {
+      vm = arriving.vm();
+      return this;
+    }
+
+    private Behavior<Object> onRunArrived(Vm.RunArrived command) {
+      toldToRun.complete(null);
+      getContext().scheduleOnce(HELD, requireNonNull(vm), command);
+      return this;
+    }
+
+    private Behavior<Object> onCommand(Vm.Command command) {
+      if (command instanceof Vm.SessionEnded) {
+        endings.add(command);
+      }
+      requireNonNull(vm).tell(command);
+      return this;
+    }
+
+    private Behavior<Object> onEvent(MigrationEvent event) {
+      if (event instanceof MigrationEvent.Failed) {
+        endings.add(event);
+      }
+      arrival.ref().tell(event);
+      return this;
     }
   }
 }

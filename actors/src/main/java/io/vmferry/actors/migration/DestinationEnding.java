@@ -26,8 +26,9 @@ import org.apache.pekko.actor.typed.javadsl.Behaviors;
 
 /**
  * How a {@link MigrationDestination} ends: the guest has arrived, is here without all of its
- * memory, or what has come is thrown away. Each ending tells the {@link Vm} and the follower, after
- * the source's last command was answered.
+ * memory, or what has come is thrown away. Each ending waits until the source's last command was
+ * answered, and tells the {@link Vm} before the follower, who may ask that VM for something at
+ * once.
  */
 final class DestinationEnding {
   private final DestinationSession session;
@@ -69,6 +70,7 @@ final class DestinationEnding {
    * missing page would read as zeros.
    */
   Behavior<Command> incomplete(Throwable cause) {
+    session.tellVm(new Vm.SessionEnded(Vm.Outcome.INCOMPLETE));
     session
         .follower()
         .tell(
@@ -78,7 +80,6 @@ final class DestinationEnding {
                 "The guest is here and waits for pages that only the source has: "
                     + Failures.sentence(cause),
                 GuestLocation.DESTINATION));
-    session.tellVm(new Vm.SessionEnded(Vm.Outcome.INCOMPLETE));
     return Behaviors.receive(Command.class)
         .onMessage(VmGone.class, m -> concluded())
         .onMessage(

@@ -19,7 +19,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * How a {@link MigrationSource} ends: the guest has moved, stays, is over there without all of its
- * memory, or nobody here knows where. Each ending tells the {@link Vm} and the follower.
+ * memory, or nobody here knows where. Each ending tells the {@link Vm} and then the follower, who
+ * may ask that VM for something at once.
  */
 final class SourceEnding {
   private static final Duration ABANDON_PATIENCE = Duration.ofSeconds(2);
