@@ -6,7 +6,6 @@ import io.vmferry.kvm.memory.GuestRegion;
 import io.vmferry.kvm.memory.PageSize;
 import io.vmferry.kvm.sandbox.SandboxRole;
 import io.vmferry.streams.config.VmMigrationConfig;
-import io.vmferry.streams.pages.PageRun;
 import io.vmferry.streams.pages.PresentBitmap;
 import io.vmferry.streams.sandbox.Sandbox;
 import io.vmferry.streams.snapshot.SnapshotMemory;
@@ -103,10 +102,7 @@ public final class SnapshotSender implements AutoCloseable {
       try {
         // Before the destination knows anything: what is there when its guest starts is not waited
         // for.
-        List<PageRun> first = record == null ? List.of() : record.earlier();
-        work.add(
-            Workers.start(
-                "fill-memory", () -> files.fill(first, record != null && first.isEmpty())));
+        work.add(Workers.start("fill-memory", () -> fill(files, record)));
         describe(files);
         files.awaitFirst(WORKING_SET_PATIENCE);
         serveWhileHandingOver(files, record, work);
@@ -120,6 +116,18 @@ public final class SnapshotSender implements AutoCloseable {
           record.keep();
         }
       }
+      if (record != null) {
+        record.pack();
+      }
+    }
+  }
+
+  private static void fill(SnapshotMemory files, @Nullable WorkingSetRecord record)
+      throws IOException {
+    if (record == null) {
+      files.fill();
+    } else {
+      files.fill(record);
     }
   }
 

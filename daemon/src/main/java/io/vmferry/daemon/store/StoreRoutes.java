@@ -6,12 +6,15 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import io.vmferry.daemon.api.Json;
 import io.vmferry.streams.snapshot.SnapshotException;
 import io.vmferry.streams.snapshot.WorkingSet;
+import io.vmferry.streams.snapshot.WorkingSetFile;
 import io.vmferry.streams.snapshot.remote.StoreProtocol;
+import io.vmferry.streams.snapshot.store.ChunkFiles;
 import io.vmferry.streams.snapshot.store.ChunkHeader;
 import io.vmferry.streams.snapshot.store.ChunkName;
 import io.vmferry.streams.snapshot.store.ChunkStore;
 import io.vmferry.streams.snapshot.store.ChunkTable;
 import io.vmferry.streams.snapshot.store.ManifestFormat;
+import io.vmferry.streams.snapshot.store.PackTable;
 import io.vmferry.streams.snapshot.store.SnapshotNames;
 import io.vmferry.streams.snapshot.store.StoreUpload;
 import java.io.IOException;
@@ -72,7 +75,7 @@ final class StoreRoutes extends AllDirectives {
     return concat(
         pathEndOrSingleSlash(
             () -> get(() -> run(() -> json(new StoreProtocol.Description(store.chunkBytes()))))),
-        path(segment("chunks").slash(segment()), name -> get(() -> run(() -> chunk(name)))),
+        path(segment("chunks").slash(segment()), name -> get(() -> run(() -> chunk(store, name)))),
         path(
             "gc",
             () ->
@@ -99,24 +102,52 @@ final class StoreRoutes extends AllDirectives {
   }
 
   private Route workingSets() {
-    return path(
+    return pathPrefix(
         segment("working-sets").slash(segment()),
         id ->
             concat(
-                get(() -> run(() -> workingSet(uuid(id)))),
-                put(
-                    () ->
-                        withBody(
-                            WorkingSet.MOST_BYTES,
-                            body -> {
-                              store.workingSet(uuid(id)).replace(body);
-                              return done();
-                            }))));
+                pathEndOrSingleSlash(
+                    () -> kept(WorkingSet.MOST_BYTES, () -> store.workingSet(uuid(id)))),
+                path("pack", () -> kept(PackTable.MOST_BYTES, () -> store.pack(uuid(id)).table())),
+                path(
+                    segment("pack").slash(segment()),
+                    name ->
+                        concat(
+                            get(() -> run(() -> chunk(store.pack(uuid(id)), name))),
+                            put(
+                                () ->
+                                    withBody(
+                                        ChunkHeader.mostBytes(store.chunkBytes()),
+                                        body -> packed(uuid(id), name, body)))))));
   }
 
-  private HttpResponse workingSet(UUID generation) throws IOException {
-    byte[] kept = store.workingSet(generation).read();
-    return bytes(kept == null ? new byte[0] : kept);
+  /** A file of a working set. */
+  private interface KeptFile {
+    WorkingSetFile find() throws IOException;
+  }
+
+  private Route kept(int most, KeptFile file) {
+    return concat(
+        get(
+            () ->
+                run(
+                    () -> {
+                      byte[] kept = file.find().read();
+                      return bytes(kept == null ? new byte[0] : kept);
+                    })),
+        put(
+            () ->
+                withBody(
+                    most,
+                    body -> {
+                      file.find().replace(body);
+                      return done();
+                    })));
+  }
+
+  private HttpResponse packed(UUID generation, String name, byte[] body) throws IOException {
+    store.pack(generation).write(chunkName(name), wholeChunk(name, body));
+    return done();
   }
 
   private Route holds() {
@@ -215,9 +246,9 @@ final class StoreRoutes extends AllDirectives {
     return ChunkName.parse(text);
   }
 
-  private HttpResponse chunk(String name) throws IOException {
+  private HttpResponse chunk(ChunkFiles files, String name) throws IOException {
     ByteBuffer file = ByteBuffer.allocateDirect(ChunkHeader.mostBytes(store.chunkBytes()));
-    store.read(chunkName(name), file);
+    files.read(chunkName(name), file);
     byte[] bytes = new byte[file.flip().remaining()];
     file.get(bytes);
     return bytes(bytes);
@@ -243,12 +274,16 @@ final class StoreRoutes extends AllDirectives {
   }
 
   private HttpResponse keep(UUID id, String name, byte[] body) throws IOException {
+    ByteBuffer file = wholeChunk(name, body);
+    return json(new StoreProtocol.Kept(sessions.uploadOf(id).put(chunkName(name), file)));
+  }
+
+  private ByteBuffer wholeChunk(String name, byte[] body) throws SnapshotException {
     ByteBuffer file = ByteBuffer.allocateDirect(body.length).put(body).flip();
     if (ChunkHeader.read(file, store.chunkBytes()) == null) {
       throw new SnapshotException("What came as chunk " + name + " is none, or damaged.");
     }
-    return json(
-        new StoreProtocol.Kept(sessions.uploadOf(id).put(chunkName(name), file.position(0))));
+    return file.position(0);
   }
 
   private HttpResponse commit(UUID id, byte[] manifest) throws IOException {

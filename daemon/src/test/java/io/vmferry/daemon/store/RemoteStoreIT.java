@@ -9,10 +9,12 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.vmferry.kvm.memory.GuestMemory;
 import io.vmferry.kvm.memory.MemoryDigest;
 import io.vmferry.kvm.memory.PageSize;
+import io.vmferry.streams.snapshot.PackedPages;
 import io.vmferry.streams.snapshot.SnapshotException;
 import io.vmferry.streams.snapshot.SnapshotMemory;
 import io.vmferry.streams.snapshot.Snapshots;
 import io.vmferry.streams.snapshot.WorkingSet;
+import io.vmferry.streams.snapshot.WorkingSetRecord;
 import io.vmferry.streams.snapshot.remote.RemoteStore;
 import io.vmferry.streams.snapshot.store.ChunkName;
 import io.vmferry.streams.snapshot.store.ChunkStore;
@@ -36,6 +38,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
 import java.util.Set;
@@ -85,11 +88,41 @@ class RemoteStoreIT {
     return RemoteStore.open(at, TlsIdentity.load(tls, TlsIdentity.Side.CLIENT), PATIENCE);
   }
 
-  @Test
-  void aSnapshotGoesThereAndComesBackWhole() throws Exception {
+  private StoreKey key() throws IOException {
     Path file = Files.write(disk.resolve("key"), new byte[32]);
     Files.setPosixFilePermissions(file, PosixFilePermissions.fromString("rw-------"));
-    StoreKey key = StoreKey.load(file);
+    return StoreKey.load(file);
+  }
+
+  @Test
+  void pagesThatGuestsDemandAreKeptTogetherThere() throws Exception {
+    StoreKey key = key();
+    List<String> warnings = new ArrayList<>();
+    try (RemoteStore store = open(server.address())) {
+      write(store, "one", new ChunkedWriter.Options(null, true, key));
+      try (ChunkedReader reader = ChunkedReader.open(store, "one", key)) {
+        WorkingSetRecord record = WorkingSetRecord.open(reader, memory, true, warnings::add);
+        for (long at = 0; at < Guests.LOW_BYTES; at += store.chunkBytes()) {
+          record.faulted(new MemoryRange(at, 4096));
+        }
+        record.keep();
+        record.pack();
+      }
+      try (ChunkedReader reader = ChunkedReader.open(store, "one", key);
+          SnapshotMemory served = SnapshotMemory.create(reader, PageSize.KIB_4)) {
+        PackedPages packed = reader.packedPages();
+        assertEquals(1, packed.pieces().size());
+        assertEquals(Guests.LOW_BYTES / store.chunkBytes(), packed.pieces().get(0).runs().size());
+        served.fill(WorkingSetRecord.open(reader, memory, true, warnings::add));
+        assertEquals(MemoryDigest.of(memory), MemoryDigest.of(served.memory()));
+      }
+    }
+    assertEquals(List.of(), warnings);
+  }
+
+  @Test
+  void aSnapshotGoesThereAndComesBackWhole() throws Exception {
+    StoreKey key = key();
     try (RemoteStore store = open(server.address())) {
       write(store, "one", new ChunkedWriter.Options(null, true, key));
       Guests.fillSome(memory, random, 50);
@@ -104,7 +137,7 @@ class RemoteStoreIT {
         assertEquals(MemoryDigest.of(memory), Snapshots.digest(reader));
         try (SnapshotMemory served = SnapshotMemory.create(reader, PageSize.KIB_4)) {
           served.bring(new MemoryRange(8192, 4096));
-          served.fill(List.of(), false);
+          served.fill();
           assertEquals(MemoryDigest.of(memory), MemoryDigest.of(served.memory()));
         }
         assertNull(reader.workingSet().read());

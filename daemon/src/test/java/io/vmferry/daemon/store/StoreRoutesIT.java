@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.vmferry.streams.snapshot.remote.StoreProtocol;
 import io.vmferry.streams.snapshot.store.LocalStore;
+import io.vmferry.streams.snapshot.store.PackTable;
 import io.vmferry.streams.testing.Fuzz;
 import io.vmferry.streams.testing.JsonMutator;
 import io.vmferry.streams.testing.Mutator;
@@ -83,6 +84,11 @@ class StoreRoutesIT {
     assertTooLong("PUT", upload + "/chunks/" + "ab".repeat(32), new byte[1 << 20]);
     assertEquals(409, ask("PUT", upload + "/chunks/" + "ab".repeat(32), new byte[100]));
     assertEquals(409, ask("POST", upload + "/commit", new byte[1000]));
+    String pack = "/working-sets/" + UUID.randomUUID() + "/pack";
+    assertTooLong("PUT", pack, new byte[PackTable.MOST_BYTES + 1]);
+    assertTooLong("PUT", pack + "/" + "ab".repeat(32), new byte[1 << 20]);
+    assertEquals(409, ask("PUT", pack + "/" + "ab".repeat(32), new byte[100]));
+    assertEquals(409, ask("PUT", pack + "/table", new byte[100]));
   }
 
   /** The answer comes before the end of the body, and a client that still sends may miss it. */
@@ -111,6 +117,10 @@ class StoreRoutesIT {
             "GET /chunks/" + "ab".repeat(32),
             "POST /gc?dry_run=true",
             "PUT /working-sets/" + session,
+            "GET /working-sets/" + session + "/pack",
+            "PUT /working-sets/" + session + "/pack",
+            "GET /working-sets/" + session + "/pack/" + "ab".repeat(32),
+            "PUT /working-sets/" + session + "/pack/" + "ab".repeat(32),
             "PUT /holds/" + session,
             "POST /uploads/" + session,
             "POST /uploads/" + session + "/lacking",

@@ -35,7 +35,7 @@ public final class DirectoryReader implements SnapshotReader {
   private final WorkingSetFile workingSet;
 
   private DirectoryReader(Path directory, VmMigrationConfig config, ByteString state) {
-    this.workingSet = new ReplacedFile(SnapshotFiles.workingSet(directory));
+    this.workingSet = new ReplacedFile(SnapshotFiles.workingSet(directory), WorkingSet.MOST_BYTES);
     this.config = config;
     this.state = state;
   }

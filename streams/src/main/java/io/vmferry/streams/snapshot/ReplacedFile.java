@@ -10,21 +10,27 @@ import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A working set in a file of its own. It is replaced by a rename and not synced: after a crash
- * there may be none, or one whose checksum is wrong.
+ * A file of a working set. It is replaced by a rename and not synced: after a crash there may be
+ * none, or one whose checksum is wrong.
  */
 public final class ReplacedFile implements WorkingSetFile {
   private final Path path;
+  private final int mostBytes;
 
-  /** Bytes at a path whose directory is there. */
-  public ReplacedFile(Path path) {
+  /**
+   * Bytes at a path whose directory is there.
+   *
+   * @param mostBytes that it may have
+   */
+  public ReplacedFile(Path path, int mostBytes) {
     this.path = path;
+    this.mostBytes = mostBytes;
   }
 
   @Override
   public byte @Nullable [] read() throws IOException {
     try (InputStream in = Files.newInputStream(path)) {
-      return in.readNBytes(WorkingSet.MOST_BYTES + 1);
+      return in.readNBytes(mostBytes + 1);
     } catch (NoSuchFileException e) {
       return null;
     }

@@ -137,25 +137,38 @@ public final class SnapshotMemory implements SharedPages, AutoCloseable {
   }
 
   /**
-   * Brings every page that is not claimed. Returns early once {@link #stop} is called.
+   * Brings every page that is not claimed, by rising address, and lets demands go first. Returns
+   * early once {@link #stop} is called.
    *
-   * @param first what is brought before everything else, in large reads by several threads, and not
-   *     after demands: these are what it is about. The rest follows by rising address, and lets
-   *     demands go first
-   * @param afterRush whether the rest waits until the guest has not demanded anything for a while:
-   *     what is brought before is not demanded, and whoever records demands would miss it
    * @throws IOException if the snapshot cannot be read, not even a moment later; demands may go on
    */
-  public void fill(List<PageRun> first, boolean afterRush) throws IOException {
-    try {
-      fillFirst(first);
-    } finally {
-      firstEnded.countDown();
-    }
-    if (afterRush) {
+  public void fill() throws IOException {
+    firstEnded.countDown();
+    fillRest(mostPages());
+  }
+
+  /**
+   * As {@link #fill()}; but what earlier restores recorded is brought before everything else, in
+   * large reads by several threads, and not after demands: these are what it is about. Where there
+   * is no such record yet, the rest waits until the guest has not demanded anything for a while:
+   * what is brought before is not demanded, and would be missing in the record.
+   */
+  public void fill(WorkingSetRecord workingSet) throws IOException {
+    fillFirst(workingSet);
+    if (workingSet.earlier().isEmpty()) {
       awaitQuiet();
     }
     fillRest(mostPages());
+  }
+
+  /** Brings what earlier restores recorded, and nothing else. */
+  void fillFirst(WorkingSetRecord workingSet) throws IOException {
+    try {
+      fillPacked(workingSet);
+      fillFirst(workingSet.earlier());
+    } finally {
+      firstEnded.countDown();
+    }
   }
 
   /**
@@ -186,8 +199,47 @@ public final class SnapshotMemory implements SharedPages, AutoCloseable {
     return Math.max(1, FILL_BYTES / pages.pageBytes());
   }
 
+  private void fillPacked(WorkingSetRecord workingSet) throws IOException {
+    Iterator<PackedPages.Piece> pieces = workingSet.pieces(pages).iterator();
+    if (pieces.hasNext()) {
+      Workers.run(Workers.count(), "fill-packed", () -> fillPacked(workingSet, pieces));
+    }
+  }
+
+  private void fillPacked(WorkingSetRecord workingSet, Iterator<PackedPages.Piece> pieces)
+      throws IOException {
+    ByteBuffer bytes = ByteBuffer.allocateDirect(PackedPages.PIECE_BYTES);
+    PackedPages.Piece piece = next(pieces);
+    while (piece != null && workingSet.readPiece(piece, bytes.clear().limit(piece.lengthBytes()))) {
+      int at = 0;
+      for (PageRun run : piece.runs()) {
+        write(run, bytes.slice(at, (int) run.lengthBytes()));
+        at += (int) run.lengthBytes();
+      }
+      piece = next(pieces);
+    }
+  }
+
+  /** Pages that nobody has claimed get these bytes. */
+  private void write(PageRun run, ByteBuffer bytes) throws IOException {
+    long first = pages.indexOf(run.gpa());
+    long end = first + run.lengthBytes() / pages.pageBytes();
+    GuestRegion target = memory.regions().get(pages.regionOf(first));
+    for (long page = first; page < end; ) {
+      long mine = claimed.setRun(page, end - page);
+      if (mine > 0) {
+        int from = (int) ((page - first) * pages.pageBytes());
+        ByteBuffer part = bytes.slice(from, (int) (mine * pages.pageBytes()));
+        long offset = target.fileOffset() + pages.offsetOf(page);
+        make(page, mine, () -> target.memfd().writeAt(offset, part));
+      }
+      page += Math.max(1, mine);
+    }
+  }
+
   private void fillFirst(List<PageRun> first) throws IOException {
-    List<LoadPlan.Piece> plan = LoadPlan.of(first, pages, mostPages());
+    List<LoadPlan.Piece> plan =
+        LoadPlan.of(first.stream().filter(this::isWanted).toList(), pages, mostPages());
     if (plan.isEmpty()) {
       return;
     }
@@ -199,6 +251,12 @@ public final class SnapshotMemory implements SharedPages, AutoCloseable {
     } finally {
       Workers.awaitEnd(prefetching);
     }
+  }
+
+  private boolean isWanted(PageRun run) {
+    long first = pages.indexOf(run.gpa());
+    long next = claimed.nextClear(first);
+    return next >= 0 && next < first + run.lengthBytes() / pages.pageBytes();
   }
 
   private void prefetch(List<LoadPlan.Piece> plan) {
@@ -227,7 +285,7 @@ public final class SnapshotMemory implements SharedPages, AutoCloseable {
     }
   }
 
-  private LoadPlan.@Nullable Piece next(Iterator<LoadPlan.Piece> pieces) {
+  private <T> @Nullable T next(Iterator<T> pieces) {
     synchronized (pieces) {
       return stopped || !pieces.hasNext() ? null : pieces.next();
     }
@@ -253,10 +311,14 @@ public final class SnapshotMemory implements SharedPages, AutoCloseable {
     stopped = true;
   }
 
-  /** Nobody else may write to claimed pages; they are present when this returns. */
   private void load(long first, long count) throws IOException {
+    make(first, count, () -> readPatiently(first, count));
+  }
+
+  /** Nobody else may write to claimed pages; they are present when this returns. */
+  private void make(long first, long count, Workers.Share work) throws IOException {
     try {
-      readPatiently(first, count);
+      work.run();
     } catch (IOException e) {
       failure = e;
       stop(); // Whoever waits for one of these pages must not wait for ever.

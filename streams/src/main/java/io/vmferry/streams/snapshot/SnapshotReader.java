@@ -4,6 +4,7 @@ import io.vmferry.streams.config.GuestRamMapping;
 import io.vmferry.streams.config.VmMigrationConfig;
 import java.util.UUID;
 import org.apache.pekko.util.ByteString;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A whole snapshot, opened, wherever it is kept.
@@ -29,6 +30,14 @@ public interface SnapshotReader extends AutoCloseable {
 
   /** Where its working set is kept. */
   WorkingSetFile workingSet();
+
+  /**
+   * Where the pages of its working set are kept together; null if they are read as fast where they
+   * are.
+   */
+  default @Nullable PackedPages packedPages() {
+    return null;
+  }
 
   @Override
   void close();

@@ -6,10 +6,13 @@ import io.vmferry.streams.pages.PageRun;
 import io.vmferry.streams.pages.PresentBitmap;
 import io.vmferry.streams.wire.MemoryRange;
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.UUID;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The working set of one restore on demand: what earlier restores have recorded, which is loaded
@@ -19,7 +22,7 @@ import java.util.function.Consumer;
  * <p>Whether pages are recorded or loaded early never decides whether a guest is restored: what
  * goes wrong here is a warning.
  *
- * <p>One thread at a time.
+ * <p>One thread at a time, but for {@link #readPiece}.
  */
 public final class WorkingSetRecord {
   // The unit of counting, in bytes: larger pages are several.
@@ -33,7 +36,9 @@ public final class WorkingSetRecord {
   private final PresentBitmap asked;
   private final List<PageRun> earlier;
   private final List<PageRun> runs;
+  private final @Nullable PackedPages packed;
   private final Consumer<String> warnings;
+  private final AtomicBoolean packIgnored = new AtomicBoolean();
   private long walk;
   private boolean grown;
 
@@ -43,8 +48,10 @@ public final class WorkingSetRecord {
       GuestPages pages,
       boolean prefaultsSaySo,
       List<PageRun> earlier,
+      @Nullable PackedPages packed,
       Consumer<String> warnings) {
     this.warnings = warnings;
+    this.packed = packed;
     this.generation = generation;
     this.file = file;
     this.pages = pages;
@@ -81,7 +88,13 @@ public final class WorkingSetRecord {
           "The working set that is kept with the snapshot is ignored: " + e.getMessage() + ".");
     }
     return new WorkingSetRecord(
-        generation, snapshot.workingSet(), pages, prefaultsSaySo, earlier, warnings);
+        generation,
+        snapshot.workingSet(),
+        pages,
+        prefaultsSaySo,
+        earlier,
+        snapshot.packedPages(),
+        warnings);
   }
 
   private static List<PageRun> read(WorkingSetFile file, UUID generation, GuestPages pages)
@@ -105,6 +118,58 @@ public final class WorkingSetRecord {
   /** What earlier restores recorded, in its order. */
   public List<PageRun> earlier() {
     return earlier;
+  }
+
+  /**
+   * What of {@link #earlier} is kept together.
+   *
+   * @param guest the pages that its memory is made of
+   * @return nothing if it cannot be used, after a warning
+   */
+  List<PackedPages.Piece> pieces(GuestPages guest) {
+    if (packed == null || earlier.isEmpty()) {
+      return List.of();
+    }
+    try {
+      List<PackedPages.Piece> pieces = packed.pieces();
+      for (PackedPages.Piece piece : pieces) {
+        for (PageRun run : piece.runs()) {
+          if (!guest.areWhole(run.gpa(), run.lengthBytes())) {
+            throw new SnapshotException("They are of other pages than the guest's.");
+          }
+        }
+      }
+      return pieces;
+    } catch (IOException e) {
+      ignorePack(e);
+      return List.of();
+    }
+  }
+
+  /**
+   * Reads a piece. Any thread.
+   *
+   * @param into a direct buffer with exactly its length of room
+   * @return false if it cannot be used, after one warning
+   */
+  boolean readPiece(PackedPages.Piece piece, ByteBuffer into) {
+    if (packed == null || packIgnored.get()) {
+      return false;
+    }
+    try {
+      packed.read(piece, into);
+      return true;
+    } catch (IOException e) {
+      ignorePack(e);
+      return false;
+    }
+  }
+
+  private void ignorePack(IOException cause) {
+    if (!packIgnored.getAndSet(true)) {
+      warnings.accept(
+          "The packed pages that are kept with the snapshot are ignored: " + cause.getMessage());
+    }
   }
 
   /** The destination has sent a PageFault. */
@@ -145,6 +210,21 @@ public final class WorkingSetRecord {
     } else if (runs.size() < WorkingSet.MOST_RUNS) {
       runs.add(page);
       grown = true;
+    }
+  }
+
+  /**
+   * Keeps the pages of the record together too, where that is worth it. That reads the snapshot,
+   * which may take as long as a restore.
+   */
+  public void pack() {
+    if (packed == null || runs.isEmpty()) {
+      return;
+    }
+    try {
+      packed.add(runs);
+    } catch (IOException e) {
+      warnings.accept("The working set cannot be packed. " + e.getMessage());
     }
   }
 

@@ -112,7 +112,7 @@ class DirectorySnapshotIT {
       served.bring(page);
       served.memory().write(page.start(), new byte[] {42});
       served.bring(page);
-      served.fill(List.of(), false);
+      served.fill();
 
       assertEquals(42, served.memory().read(page.start(), 1)[0]);
       memory.write(page.start(), new byte[] {42});

@@ -10,7 +10,6 @@ import io.vmferry.streams.transfer.Guests;
 import io.vmferry.streams.wire.MemoryRange;
 import java.io.IOException;
 import java.nio.file.Path;
-import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -29,7 +28,7 @@ class StumblingDiskIT {
       AtomicInteger reads = new AtomicInteger();
       loads.disk = () -> fail(reads.incrementAndGet() % 5 == 1);
 
-      memory.fill(List.of(), false);
+      memory.fill();
 
       assertEquals(MemoryDigest.of(guest), MemoryDigest.of(memory.memory()));
     }
@@ -56,7 +55,7 @@ class StumblingDiskIT {
         SnapshotMemory memory = SnapshotMemory.create(loads, PageSize.KIB_4)) {
       loads.disk = () -> fail(true);
 
-      assertThrows(IOException.class, () -> memory.fill(List.of(), false));
+      assertThrows(IOException.class, () -> memory.fill());
       assertThrows(IOException.class, () -> memory.bring(new MemoryRange(0, Guests.PAGE)));
     }
   }

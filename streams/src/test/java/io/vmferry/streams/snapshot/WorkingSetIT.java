@@ -84,7 +84,7 @@ class WorkingSetIT {
 
   /** A restore of which nothing but demands is seen. */
   private void restore(SnapshotReader reader, MemoryRange... demands) {
-    WorkingSetRecord record = WorkingSetRecord.open(reader, memory, true, warnings::add);
+    WorkingSetRecord record = open(reader);
     for (MemoryRange demand : demands) {
       record.faulted(demand);
     }
@@ -92,7 +92,11 @@ class WorkingSetIT {
   }
 
   private List<PageRun> recorded(SnapshotReader reader) {
-    return WorkingSetRecord.open(reader, memory, true, warnings::add).earlier();
+    return open(reader).earlier();
+  }
+
+  private WorkingSetRecord open(SnapshotReader reader) {
+    return WorkingSetRecord.open(reader, memory, true, warnings::add);
   }
 
   @Test
@@ -142,7 +146,7 @@ class WorkingSetIT {
       restore(reader, page(2, 20), page(1, 30), page(1, 32));
       Loads loads = new Loads(reader);
       try (SnapshotMemory served = SnapshotMemory.create(loads, PageSize.KIB_4)) {
-        served.fill(recorded(reader), false);
+        served.fill(open(reader));
 
         assertEquals(MemoryDigest.of(memory), MemoryDigest.of(served.memory()));
       }
@@ -160,7 +164,7 @@ class WorkingSetIT {
   void theRestWaitsForTheEndOfTheGuestsRushWhereDemandsAreRecorded() throws Exception {
     try (DirectoryReader reader = DirectoryReader.open(snapshot);
         SnapshotMemory served = SnapshotMemory.create(reader, PageSize.KIB_4)) {
-      Future<Boolean> fill = Workers.start("fill", () -> served.fill(List.of(), true));
+      Future<Boolean> fill = Workers.start("fill", () -> served.fill(open(reader)));
       for (int i = 0; i < 10; i++) {
         served.bring(page(0, 3L * i));
         TimeUnit.MILLISECONDS.sleep(100);
@@ -179,7 +183,7 @@ class WorkingSetIT {
         SnapshotMemory served = SnapshotMemory.create(reader, PageSize.KIB_4)) {
       restore(reader, page(2, 20), page(1, 30));
       served.awaitFirst(Duration.ofMillis(1));
-      Future<Boolean> fill = Workers.start("fill", () -> served.fill(recorded(reader), true));
+      Future<Boolean> fill = Workers.start("fill", () -> served.fillFirst(open(reader)));
 
       served.awaitFirst(Duration.ofSeconds(10));
 

@@ -1,11 +1,13 @@
 package io.vmferry.streams.snapshot.remote;
 
 import io.vmferry.streams.snapshot.SnapshotException;
+import io.vmferry.streams.snapshot.WorkingSet;
 import io.vmferry.streams.snapshot.WorkingSetFile;
 import io.vmferry.streams.snapshot.store.ChunkHeader;
 import io.vmferry.streams.snapshot.store.ChunkName;
 import io.vmferry.streams.snapshot.store.ChunkStore;
 import io.vmferry.streams.snapshot.store.ManifestFormat;
+import io.vmferry.streams.snapshot.store.PackFiles;
 import io.vmferry.streams.snapshot.store.SnapshotNames;
 import io.vmferry.streams.snapshot.store.StoreUpload;
 import io.vmferry.streams.transport.MigrationUrl;
@@ -94,16 +96,17 @@ public final class RemoteStore implements ChunkStore {
 
   @Override
   public void read(ChunkName name, ByteBuffer into) throws IOException {
-    into.put(http.bytes(http.request("GET", "/chunks/" + name), most()));
-  }
-
-  private int most() {
-    return ChunkHeader.mostBytes(chunkBytes);
+    into.put(http.bytes(http.request("GET", "/chunks/" + name), ChunkHeader.mostBytes(chunkBytes)));
   }
 
   @Override
   public WorkingSetFile workingSet(UUID generation) {
-    return new RemoteWorkingSet(http, generation);
+    return new RemoteWorkingSet(http, "/working-sets/" + generation, WorkingSet.MOST_BYTES);
+  }
+
+  @Override
+  public PackFiles pack(UUID generation) {
+    return new RemotePack(this, http, "/working-sets/" + generation + "/pack");
   }
 
   @Override

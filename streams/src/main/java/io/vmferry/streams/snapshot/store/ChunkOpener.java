@@ -9,23 +9,23 @@ import java.nio.ByteBuffer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Reads chunks of a store and makes sure that each is the one that its name says, whoever wrote
- * what lies there. One thread at a time.
+ * Reads chunks and makes sure that each is the one that its name says, whoever wrote what lies
+ * there. One thread at a time.
  */
 final class ChunkOpener implements AutoCloseable {
-  private final ChunkStore store;
+  private final ChunkFiles files;
   private final ChunkDigest digest;
   private final @Nullable ChunkCipher cipher;
   private final BlockCodec codec = BlockCodec.of(CompressionAlgorithm.ZSTD);
   private final ByteBuffer file;
   private final ByteBuffer decrypted;
 
-  ChunkOpener(ChunkStore store, @Nullable StoreKey key) {
-    this.store = store;
+  ChunkOpener(ChunkFiles files, @Nullable StoreKey key) {
+    this.files = files;
     this.digest = new ChunkDigest(key);
     this.cipher = key == null ? null : new ChunkCipher(key);
-    this.file = ByteBuffer.allocateDirect(ChunkHeader.mostBytes(store.chunkBytes()));
-    this.decrypted = ByteBuffer.allocateDirect(store.chunkBytes() + ChunkHeader.TAG_BYTES);
+    this.file = ByteBuffer.allocateDirect(ChunkHeader.mostBytes(files.chunkBytes()));
+    this.decrypted = ByteBuffer.allocateDirect(files.chunkBytes() + ChunkHeader.TAG_BYTES);
   }
 
   /**
@@ -36,9 +36,9 @@ final class ChunkOpener implements AutoCloseable {
    * @throws SnapshotException with the chunk named, if it is missing, damaged or another
    */
   void read(ChunkName name, ByteBuffer plain) throws IOException {
-    store.read(name, file.clear());
+    files.read(name, file.clear());
     file.flip();
-    ChunkHeader header = ChunkHeader.read(file, store.chunkBytes());
+    ChunkHeader header = ChunkHeader.read(file, files.chunkBytes());
     if (header == null) {
       throw damaged(name, "its file is no whole chunk of this version");
     }
@@ -79,7 +79,7 @@ final class ChunkOpener implements AutoCloseable {
 
   private SnapshotException damaged(ChunkName name, String how) {
     return new SnapshotException(
-        "Chunk " + name + " in store " + store.location() + " is damaged: " + how + ".");
+        "Chunk " + name + " in store " + files.location() + " is damaged: " + how + ".");
   }
 
   @Override

@@ -3,7 +3,6 @@ package io.vmferry.streams.snapshot.store;
 import io.vmferry.streams.snapshot.SnapshotException;
 import io.vmferry.streams.snapshot.WorkingSetFile;
 import java.io.IOException;
-import java.nio.ByteBuffer;
 import java.util.List;
 import java.util.UUID;
 
@@ -13,13 +12,11 @@ import java.util.UUID;
  *
  * <p>Thread-safe, but for {@link #close}.
  */
-public interface ChunkStore extends AutoCloseable {
-  /** What a user calls it. */
-  String location();
-
+public interface ChunkStore extends ChunkFiles, AutoCloseable {
   /**
    * Size of the chunks that new snapshots are cut into, in bytes; the last of a slot is shorter.
    */
+  @Override
   int chunkBytes();
 
   /** The names of its snapshots, sorted. */
@@ -40,18 +37,13 @@ public interface ChunkStore extends AutoCloseable {
   Hold hold(String name) throws IOException;
 
   /**
-   * Reads the file of a chunk, whatever is in it.
-   *
-   * @param into a direct buffer with room for {@link ChunkHeader#mostBytes}
-   * @throws SnapshotException with the chunk named, if there is none, or it does not fit
-   */
-  void read(ChunkName name, ByteBuffer into) throws IOException;
-
-  /**
    * Where the working set of the snapshot with a generation is kept; it goes with that snapshot. It
    * is replaced only while the snapshot is held.
    */
   WorkingSetFile workingSet(UUID generation);
+
+  /** Where the pages of that working set are kept together. */
+  PackFiles pack(UUID generation);
 
   /**
    * Begins a snapshot.

@@ -3,6 +3,7 @@ package io.vmferry.streams.snapshot.store;
 import io.vmferry.streams.config.GuestRamMapping;
 import io.vmferry.streams.config.VmMigrationConfig;
 import io.vmferry.streams.snapshot.MemorySource;
+import io.vmferry.streams.snapshot.PackedPages;
 import io.vmferry.streams.snapshot.SnapshotException;
 import io.vmferry.streams.snapshot.SnapshotReader;
 import io.vmferry.streams.snapshot.WorkingSetFile;
@@ -28,6 +29,7 @@ public final class ChunkedReader implements SnapshotReader {
   private final VmMigrationConfig config;
   private final ByteString state;
   private final Map<Integer, MemorySource> memory;
+  private final StorePack pack;
 
   private ChunkedReader(
       ChunkStore store,
@@ -36,7 +38,8 @@ public final class ChunkedReader implements SnapshotReader {
       ChunkCache chunks,
       VmMigrationConfig config,
       ByteString state,
-      Map<Integer, MemorySource> memory) {
+      Map<Integer, MemorySource> memory,
+      StorePack pack) {
     this.store = store;
     this.manifest = manifest;
     this.hold = hold;
@@ -44,6 +47,7 @@ public final class ChunkedReader implements SnapshotReader {
     this.config = config;
     this.state = state;
     this.memory = memory;
+    this.pack = pack;
   }
 
   /**
@@ -75,7 +79,10 @@ public final class ChunkedReader implements SnapshotReader {
       for (GuestRamMapping slot : config.mappings()) {
         memory.put(slot.slot(), memory(manifest, slot, chunks));
       }
-      return new ChunkedReader(store, manifest, hold, chunks, config, state, memory);
+      UUID generation = manifest.generation();
+      StorePack pack =
+          new StorePack(store.pack(generation), generation, key, config.mappings(), memory);
+      return new ChunkedReader(store, manifest, hold, chunks, config, state, memory, pack);
     } catch (IOException e) {
       chunks.close();
       hold.close();
@@ -164,7 +171,13 @@ public final class ChunkedReader implements SnapshotReader {
   }
 
   @Override
+  public PackedPages packedPages() {
+    return pack;
+  }
+
+  @Override
   public void close() {
+    pack.close();
     chunks.close();
     hold.close();
   }

@@ -51,8 +51,11 @@ final class GarbageCollection {
     }
     try (DirectoryStream<Path> all = Files.newDirectoryStream(files.workingSets())) {
       for (Path path : all) {
-        if (!generations.contains(String.valueOf(path.getFileName()))) {
-          Files.deleteIfExists(path);
+        String name = String.valueOf(path.getFileName());
+        int pack = name.length() - StoreFiles.PACK.length();
+        String generation = name.endsWith(StoreFiles.PACK) ? name.substring(0, pack) : name;
+        if (!generations.contains(generation)) {
+          removeAll(path);
         }
       }
     }

@@ -3,9 +3,9 @@ package io.vmferry.streams.snapshot.store;
 import io.vmferry.kvm.Errno;
 import io.vmferry.kvm.SyscallException;
 import io.vmferry.kvm.memory.AdvisoryLock;
-import io.vmferry.kvm.memory.SparseFile;
 import io.vmferry.streams.snapshot.DirectorySync;
 import io.vmferry.streams.snapshot.SnapshotException;
+import io.vmferry.streams.snapshot.WorkingSet;
 import io.vmferry.streams.snapshot.WorkingSetFile;
 import java.io.IOException;
 import java.io.InputStream;
@@ -109,26 +109,18 @@ public final class LocalStore implements ChunkStore {
 
   @Override
   public void read(ChunkName name, ByteBuffer into) throws IOException {
-    try (SparseFile file = SparseFile.open(files.chunk(name))) {
-      if (file.sizeBytes() > into.remaining()) {
-        throw new SnapshotException(
-            "Chunk " + name + " in store " + location() + " is damaged: its file is too long.");
-      }
-      file.readAt(0, into.limit(into.position() + (int) file.sizeBytes()));
-    } catch (SyscallException e) {
-      throw new SnapshotException(
-          "Chunk "
-              + name
-              + " in store "
-              + location()
-              + (e.errno() == Errno.ENOENT ? " is missing." : " cannot be read."),
-          e);
-    }
+    files.read(files.chunk(name), name, into);
   }
 
   @Override
   public WorkingSetFile workingSet(UUID generation) {
-    return new LocalWorkingSet(files, generation);
+    return new LocalWorkingSet(
+        files, files.workingSets(), generation.toString(), WorkingSet.MOST_BYTES);
+  }
+
+  @Override
+  public PackFiles pack(UUID generation) {
+    return new LocalPack(files, generation, chunkBytes);
   }
 
   @Override
@@ -182,11 +174,12 @@ public final class LocalStore implements ChunkStore {
         throw new SnapshotException(
             "Snapshot " + name + " is being read now; remove it when that has ended.");
       }
-      Path workingSet = workingSetOf(name);
+      UUID generation = generationOf(name);
       Files.delete(files.manifest(name));
       DirectorySync.sync(files.snapshots());
-      if (workingSet != null) {
-        Files.deleteIfExists(workingSet);
+      if (generation != null) {
+        Files.deleteIfExists(files.workingSet(generation));
+        GarbageCollection.removeAll(files.pack(generation));
       }
     } catch (SyscallException e) {
       throw e.errno() == Errno.ENOENT ? missing(name) : e;
@@ -194,9 +187,9 @@ public final class LocalStore implements ChunkStore {
   }
 
   /** Null if that cannot be told: a manifest that is damaged can be removed too. */
-  private @Nullable Path workingSetOf(String name) throws IOException {
+  private @Nullable UUID generationOf(String name) throws IOException {
     try {
-      return files.workingSet(ManifestFormat.decode(name, manifest(name)).generation());
+      return ManifestFormat.decode(name, manifest(name)).generation();
     } catch (SnapshotException e) {
       return null;
     }

@@ -4,17 +4,24 @@ import io.vmferry.streams.snapshot.ReplacedFile;
 import io.vmferry.streams.snapshot.WorkingSetFile;
 import java.io.IOException;
 import java.nio.file.Files;
-import java.util.UUID;
+import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
 
-/** A working set in a store's directory, which is made for the first. */
+/** A file of a working set in a store, whose directory is made for the first. */
 final class LocalWorkingSet implements WorkingSetFile {
   private final StoreFiles files;
+  private final Path directory;
   private final ReplacedFile file;
 
-  LocalWorkingSet(StoreFiles files, UUID generation) {
+  /**
+   * A file.
+   *
+   * @param mostBytes that it may have
+   */
+  LocalWorkingSet(StoreFiles files, Path directory, String name, int mostBytes) {
     this.files = files;
-    this.file = new ReplacedFile(files.workingSet(generation));
+    this.directory = directory;
+    this.file = new ReplacedFile(directory.resolve(name), mostBytes);
   }
 
   @Override
@@ -25,7 +32,7 @@ final class LocalWorkingSet implements WorkingSetFile {
   @Override
   public void replace(byte[] bytes) throws IOException {
     try {
-      Files.createDirectories(files.workingSets());
+      Files.createDirectories(directory);
     } catch (IOException e) {
       throw StoreFiles.cannotWrite(files, e);
     }

@@ -1,5 +1,7 @@
 package io.vmferry.streams.snapshot.store;
 
+import io.vmferry.kvm.Errno;
+import io.vmferry.kvm.SyscallException;
 import io.vmferry.kvm.memory.FileSystemSync;
 import io.vmferry.kvm.memory.SparseFile;
 import io.vmferry.streams.snapshot.SnapshotException;
@@ -17,6 +19,9 @@ import java.util.UUID;
 final class StoreFiles {
   /** Of chunks, by the first byte of their names. */
   static final int PREFIXES = 256;
+
+  /** What the name of a generation's pack ends in. */
+  static final String PACK = ".pack";
 
   private final Path directory;
 
@@ -68,6 +73,11 @@ final class StoreFiles {
     return workingSets().resolve(generation.toString());
   }
 
+  /** Of the pages of a working set; no generation is called so. */
+  Path pack(UUID generation) {
+    return workingSets().resolve(generation + PACK);
+  }
+
   Path staging() {
     return directory.resolve("staging");
   }
@@ -78,6 +88,29 @@ final class StoreFiles {
     try (SparseFile file = SparseFile.create(path, bytes.length)) {
       file.writeAt(0, copy);
       file.sync();
+    }
+  }
+
+  /**
+   * Reads the file of a chunk.
+   *
+   * @see ChunkFiles#read
+   */
+  void read(Path path, ChunkName name, ByteBuffer into) throws IOException {
+    try (SparseFile file = SparseFile.open(path)) {
+      if (file.sizeBytes() > into.remaining()) {
+        throw new SnapshotException(
+            "Chunk " + name + " in store " + directory + " is damaged: its file is too long.");
+      }
+      file.readAt(0, into.limit(into.position() + (int) file.sizeBytes()));
+    } catch (SyscallException e) {
+      throw new SnapshotException(
+          "Chunk "
+              + name
+              + " in store "
+              + directory
+              + (e.errno() == Errno.ENOENT ? " is missing." : " cannot be read."),
+          e);
     }
   }
 

@@ -35,12 +35,14 @@ public final class StoreKey {
   private final SecretKey encryption;
   private final SecretKey names;
   private final SecretKey manifests;
+  private final SecretKey packs;
   private final byte[] fingerprint;
 
   private StoreKey(byte[] key) {
     encryption = new SecretKeySpec(derive(key, "encryption"), "AES");
     names = new SecretKeySpec(derive(key, "names"), MAC);
     manifests = new SecretKeySpec(derive(key, "manifests"), MAC);
+    packs = new SecretKeySpec(derive(key, "packs"), MAC);
     fingerprint = Arrays.copyOf(derive(key, "fingerprint"), FINGERPRINT_BYTES);
   }
 
@@ -117,6 +119,11 @@ public final class StoreKey {
   /** For manifests. */
   SecretKey manifests() {
     return manifests;
+  }
+
+  /** For tables of packed pages. */
+  SecretKey packs() {
+    return packs;
   }
 
   /** 32 hex digits that say which key it is and nothing else of it. */

@@ -144,7 +144,7 @@ class ChunkStoreIT {
       served.memory().write(page.start(), new byte[] {42});
 
       CompletableFuture<Void> fill =
-          CompletableFuture.runAsync(() -> unchecked(() -> served.fill(List.of(), false)));
+          CompletableFuture.runAsync(() -> unchecked(() -> served.fill()));
       for (int i = 0; i < 500; i++) {
         long at = random.nextInt((int) (memory.regions().get(0).sizeBytes() / 4096)) * 4096L;
         served.bring(new MemoryRange(at, 4096));

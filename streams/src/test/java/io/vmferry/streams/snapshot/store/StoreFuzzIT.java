@@ -147,7 +147,7 @@ class StoreFuzzIT {
       for (int i = 0; i < 8; i++) {
         memory.bring(new MemoryRange(random.nextInt(256) * 4096L, 4096));
       }
-      memory.fill(List.of(), false);
+      memory.fill();
     }
   }
 }
