@@ -63,11 +63,19 @@ final class LimitProgram {
   /** What runs beside page faults. */
   enum Load {
     /** Nothing. */
-    IDLE,
+    IDLE(20_000),
     /** A bulk transfer. */
-    BULK,
+    BULK(20_000),
+    /** A bulk transfer, and 2 ms between two touches. */
+    PACED(1_500),
     /** A bulk transfer, and as many threads that compute as the guest beside has vCPUs. */
-    BUSY;
+    BUSY(20_000);
+
+    private final int samples;
+
+    Load(int samples) {
+      this.samples = samples;
+    }
 
     String word() {
       return name().toLowerCase(Locale.ROOT);
@@ -75,8 +83,7 @@ final class LimitProgram {
   }
 
   /** Page faults that are answered over a socket. */
-  FaultRun faults(long memoryBytes, int samples, Load beside)
-      throws IOException, InterruptedException {
+  FaultRun faults(long memoryBytes, Load beside) throws IOException, InterruptedException {
     String bytes = Long.toString(memoryBytes);
     String load = beside.word();
     try (PeerProcess serve = start(Side.SOURCE, "serve", bytes, load)) {
@@ -88,17 +95,17 @@ final class LimitProgram {
               network.address(Side.SOURCE),
               Integer.toString(port),
               bytes,
-              Integer.toString(samples),
+              Integer.toString(beside.samples),
               load)) {
         JsonNode said = ask.json(LIMIT_S);
         Faults handled =
             new Faults(
-                (long) samples,
+                (long) beside.samples,
                 said.get("handled_p50_us").asDouble(),
                 said.get("handled_p99_us").asDouble());
         Faults touched =
             new Faults(
-                (long) samples,
+                (long) beside.samples,
                 said.get("touch_p50_us").asDouble(),
                 said.get("touch_p99_us").asDouble());
         return new FaultRun(

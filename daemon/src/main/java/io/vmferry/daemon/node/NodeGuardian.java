@@ -40,7 +40,7 @@ final class NodeGuardian extends AbstractBehavior<NodeGuardian.Command> {
   record FollowMigration(MigrationRecord migration) implements Command {}
 
   /** Warms up for the first migration, see {@link Rehearsal}. */
-  record Rehearse(int moves) implements Command {}
+  record Rehearse(int moves, int faults) implements Command {}
 
   /** Says nothing more to the cluster, which the node is about to leave. */
   record FallSilent() implements Command {}
@@ -149,7 +149,7 @@ final class NodeGuardian extends AbstractBehavior<NodeGuardian.Command> {
   }
 
   private Behavior<Command> onRehearse(Rehearse message) {
-    getContext().spawn(Rehearsal.create(message.moves()), "rehearsal");
+    getContext().spawn(Rehearsal.create(message.moves(), message.faults()), "rehearsal");
     return this;
   }
 

@@ -129,7 +129,7 @@ public final class NodeProcess {
         .register(HTTP_END_LIMIT);
     join(settings, system);
     node.setReady(true);
-    system.tell(new NodeGuardian.Rehearse(settings.rehearsals()));
+    system.tell(new NodeGuardian.Rehearse(settings.rehearsals(), settings.rehearsedFaults()));
     return new NodeProcess(settings.name(), http, parts.cluster().address(), remembered, system);
   }
 

@@ -101,8 +101,9 @@ public record NodeSettings(
       throw NodeFailure.usage("vmferry.node.history must be 1 or more");
     }
     checkSeccomp();
-    if (rehearsals() < 0) {
-      throw NodeFailure.usage("vmferry.node.rehearsals must be 0 or more");
+    if (rehearsals() < 0 || rehearsedFaults() < 0) {
+      throw NodeFailure.usage(
+          "vmferry.node.rehearsals and vmferry.node.rehearsed-faults must be 0 or more");
     }
   }
 
@@ -161,6 +162,11 @@ public record NodeSettings(
   /** How often a switchover is rehearsed once the node has started; 0 for never. */
   int rehearsals() {
     return config.getInt("vmferry.node.rehearsals");
+  }
+
+  /** How many page faults are rehearsed behind that; 0 for none. */
+  int rehearsedFaults() {
+    return config.getInt("vmferry.node.rehearsed-faults");
   }
 
   private static String or(@Nullable String flag, Supplier<String> otherwise) {

@@ -5,24 +5,29 @@ import io.vmferry.actors.migration.MemoryMode;
 import io.vmferry.actors.migration.MigrationEvent;
 import io.vmferry.actors.migration.ReceiveOptions;
 import io.vmferry.actors.migration.SendOptions;
+import io.vmferry.actors.postcopy.FaultRehearsal;
 import io.vmferry.actors.vm.GuestSource;
 import io.vmferry.actors.vm.VmSpec;
 import io.vmferry.kvm.memory.PageSize;
+import io.vmferry.streams.sandbox.Sandbox;
 import java.time.Duration;
+import java.util.concurrent.Executor;
 import java.util.function.Supplier;
 import org.apache.pekko.actor.typed.ActorRef;
 import org.apache.pekko.actor.typed.Behavior;
+import org.apache.pekko.actor.typed.DispatcherSelector;
 import org.apache.pekko.actor.typed.javadsl.ActorContext;
 import org.apache.pekko.actor.typed.javadsl.Behaviors;
+import org.jspecify.annotations.Nullable;
 
 /**
- * Moves a tiny idle guest from this process to itself a few times after the node has started, so
- * that the first real switchover finds its classes loaded and compiled: a guest's downtime is no
- * place for a JVM to warm up.
+ * Moves a tiny idle guest from this process to itself a few times after the node has started, and
+ * has page faults of no guest served, so that the first real switchover and the first real faults
+ * find their classes loaded and compiled: a guest's downtime is no place for a JVM to warm up.
  *
  * <p>The guest lives on a VM host of its own, which nobody else sees. States: creating, booting,
- * then for each move listening and moving; it stops after the last move, at the first thing that
- * goes wrong (a host without KVM, too little memory), and when nothing happens for {@value
+ * then for each move listening and moving, then faulting; it stops after that, at the first thing
+ * that goes wrong (a host without KVM, too little memory), and when nothing happens for {@value
  * #PATIENCE_SECONDS} s. Nothing depends on it.
  */
 final class Rehearsal {
@@ -35,6 +40,8 @@ final class Rehearsal {
 
   record Left(MigrationEvent event) implements Command {}
 
+  record Faulted(long faults, @Nullable Throwable failure) implements Command {}
+
   record Overdue() implements Command {}
 
   private static final int PATIENCE_SECONDS = 20;
@@ -46,10 +53,12 @@ final class Rehearsal {
   private final ActorRef<MigrationEvent> arrivals;
   private final ActorRef<MigrationEvent> departures;
   private final int moves;
+  private final int faults;
 
-  private Rehearsal(ActorContext<Command> context, int moves) {
+  private Rehearsal(ActorContext<Command> context, int moves, int faults) {
     this.context = context;
     this.moves = moves;
+    this.faults = faults;
     this.host = context.spawn(VmHost.create(), "vms");
     this.replies = context.messageAdapter(VmHost.Reply.class, HostSaid::new);
     this.arrivals = context.spawnAnonymous(forward(context, true));
@@ -61,9 +70,14 @@ final class Rehearsal {
    * Rehearses at once.
    *
    * @param moves how often the guest moves, precopy and postcopy in turn
+   * @param faults how many page faults are served at least, behind the moves
    */
-  static Behavior<Command> create(int moves) {
-    return Behaviors.setup(context -> new Rehearsal(context, moves).createGuest());
+  static Behavior<Command> create(int moves, int faults) {
+    return Behaviors.setup(
+        context -> {
+          Rehearsal rehearsal = new Rehearsal(context, moves, faults);
+          return moves > 0 ? rehearsal.createGuest() : rehearsal.fault();
+        });
   }
 
   /** Both followers hear the same type, and one adapter per type is all an actor has. */
@@ -99,8 +113,7 @@ final class Rehearsal {
 
   private Behavior<Command> listen(int move) {
     if (move == moves) {
-      context.getLog().debug("{} switchovers rehearsed", moves);
-      return Behaviors.stopped();
+      return fault();
     }
     host.tell(
         new VmHost.ReceiveVm(
@@ -146,8 +159,27 @@ final class Rehearsal {
     return sides == 1 ? listen(move + 1) : moving(move, sides - 1);
   }
 
+  private Behavior<Command> fault() {
+    if (faults == 0) {
+      return rehearsed(0);
+    }
+    Executor blocking = context.getSystem().dispatchers().lookup(DispatcherSelector.blocking());
+    context.pipeToSelf(
+        FaultRehearsal.start(faults, Sandbox.of(context.getSystem()), blocking),
+        (served, failure) -> new Faulted(served == null ? 0 : served, failure));
+    return Behaviors.receive(Command.class)
+        .onMessage(Faulted.class, m -> m.failure() == null ? rehearsed(m.faults()) : giveUp(m))
+        .onAnyMessage(this::giveUp)
+        .build();
+  }
+
+  private Behavior<Command> rehearsed(long served) {
+    context.getLog().debug("{} switchovers and {} page faults rehearsed", moves, served);
+    return Behaviors.stopped();
+  }
+
   private Behavior<Command> giveUp(Command why) {
-    context.getLog().debug("No switchover is rehearsed: {}", why);
+    context.getLog().debug("The rehearsal ends early: {}", why);
     return Behaviors.stopped();
   }
 

@@ -25,6 +25,7 @@ final class NodePair implements AutoCloseable {
           "-XX:+UseSerialGC",
           "-XX:TieredStopAtLevel=1",
           "-Xshare:auto",
+          "-Dvmferry.node.rehearsed-faults=0",
           // Both start at once: the second asks again soon if the first is not there yet.
           "-Dpekko.cluster.seed-node-timeout=500ms");
 

@@ -3,9 +3,11 @@
  *
  *   limit receive HOST BYTES CONNECTIONS cold|warm     reads into a mapping
  *   limit send HOST PORT BYTES CONNECTIONS             writes a mapping of incompressible pages
- *   limit serve HOST BYTES idle|bulk|busy              answers page requests; bulk: sends beside them
- *   limit ask HOST PORT BYTES SAMPLES idle|bulk|busy   takes userfaultfd faults and asks for the pages;
- *                                                      busy: bulk, and threads that compute beside it
+ *   limit serve HOST BYTES LOAD                        answers page requests
+ *   limit ask HOST PORT BYTES SAMPLES LOAD             takes userfaultfd faults and asks for the pages
+ *
+ * LOAD: idle, nothing beside them; bulk, a transfer; paced, a transfer, and a pause before each touch; busy, a
+ * transfer, and threads that compute.
  *
  * A listener prints "port N" first. A process ends when its standard input does. Each process prints one line of JSON at its end. Addresses are
  * IPv4 in dotted form.
@@ -40,6 +42,9 @@
 
 /* As many as the guest beside has vCPUs. */
 enum { BUSY_THREADS = 8 };
+
+/* Between two touches, if paced: a guest that migrates faults some hundred times a second. */
+enum { PACE_NANOS = 2000000 };
 
 enum { PAGE = 4096, CALL = 1 << 20, REQUEST = 32, HEADER = 16, MAX_CONNECTIONS = 128 };
 
@@ -344,7 +349,10 @@ static double percentile(double *sorted, size_t count, double p) {
 }
 
 static int ask_for_pages(
-    const char *host, int port, size_t bytes, size_t samples, int bulk, int busy_threads) {
+    const char *host, int port, size_t bytes, size_t samples, const char *load) {
+  int bulk = strcmp(load, "idle") != 0;
+  int busy_threads = strcmp(load, "busy") == 0 ? BUSY_THREADS : 0;
+  struct timespec pause = {.tv_nsec = strcmp(load, "paced") == 0 ? PACE_NANOS : 0};
   size_t pages = bytes / PAGE;
   if (samples > pages) samples = pages;
   char *memory = map_memory(bytes);
@@ -374,6 +382,7 @@ static int ask_for_pages(
   volatile char sink = 0;
   /* A stride prime to any power of two visits each page once, in no order the kernel foresees. */
   for (size_t i = 0, page = 0; i < samples; i++, page = (page + 7919) % pages) {
+    if (pause.tv_nsec > 0) nanosleep(&pause, NULL);
     double before = seconds();
     sink += memory[page * PAGE];
     touched[i] = seconds() - before;
@@ -443,9 +452,7 @@ int main(int argc, char **argv) {
     return serve_faults(argv[2], number(argv[3]), strcmp(argv[4], "idle") != 0);
   }
   if (strcmp(what, "ask") == 0 && argc == 7) {
-    return ask_for_pages(
-        argv[2], (int)number(argv[3]), number(argv[4]), number(argv[5]),
-        strcmp(argv[6], "idle") != 0, strcmp(argv[6], "busy") == 0 ? BUSY_THREADS : 0);
+    return ask_for_pages(argv[2], (int)number(argv[3]), number(argv[4]), number(argv[5]), argv[6]);
   }
   fprintf(stderr, "limit: see the head of limit.c\n");
   return 2;

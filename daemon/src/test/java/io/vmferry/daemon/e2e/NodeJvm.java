@@ -13,7 +13,7 @@ import java.util.Set;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.TimeUnit;
 
-/** A node daemon in a JVM of its own, on loopback ports that were free. */
+/** A node daemon in a JVM of its own, on loopback ports that were free. It rehearses nothing. */
 public final class NodeJvm implements AutoCloseable {
   private static final long START_SECONDS = 120;
   private static final long STOP_SECONDS = 60;
@@ -48,6 +48,8 @@ public final class NodeJvm implements AutoCloseable {
     line.add("-Xmx256m");
     line.add("-XX:+UseSerialGC");
     line.add("-XX:TieredStopAtLevel=1");
+    line.add("-Dvmferry.node.rehearsals=0");
+    line.add("-Dvmferry.node.rehearsed-faults=0");
     for (String property : properties) {
       line.add("-D" + property);
     }

@@ -39,8 +39,7 @@ class RecoverIT {
             directory,
             "vmferry.migration.answer-timeout=3s",
             "vmferry.migration.dead-peer-timeout=2s",
-            "vmferry.migration.recovery-patience=2s",
-            "vmferry.node.rehearsals=0");
+            "vmferry.migration.recovery-patience=2s");
   }
 
   @AfterAll

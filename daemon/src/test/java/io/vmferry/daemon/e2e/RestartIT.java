@@ -48,8 +48,7 @@ class RestartIT {
         TwoNodes.start(
             directory,
             "vmferry.migration.answer-timeout=4s",
-            "vmferry.migration.dead-peer-timeout=3s",
-            "vmferry.node.rehearsals=0");
+            "vmferry.migration.dead-peer-timeout=3s");
   }
 
   @AfterAll

@@ -35,8 +35,7 @@ final class ScenarioRun {
           "vmferry.migration.answer-timeout=" + ANSWER_SECONDS + "s",
           "vmferry.migration.dead-peer-timeout=2s",
           "vmferry.migration.recovery-patience=6s",
-          "vmferry.migration.linger=5s",
-          "vmferry.node.rehearsals=0");
+          "vmferry.migration.linger=5s");
 
   private static final long STOP_MILLIS = ANSWER_SECONDS * 1000 + 1000;
   // Whatever is not noticed by then is let go on: without heartbeats nobody must notice it.

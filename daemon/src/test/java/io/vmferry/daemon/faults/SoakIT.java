@@ -66,8 +66,7 @@ class SoakIT {
   @Test
   void aGuestThatMigratesAgainAndAgainStaysWholeAndTheNodesDoNotGrow() throws Exception {
     System.out.printf("soak: -Dvmferry.soak=%d -Dvmferry.soak.seed=%d%n", MIGRATIONS, SEED);
-    try (Hosts hosts =
-        new Hosts(directory, "vmferry.node.rehearsals=0", "vmferry.migration.linger=1s")) {
+    try (Hosts hosts = new Hosts(directory, "vmferry.migration.linger=1s")) {
       hosts.ready();
       boot(hosts.node(Side.SOURCE).client());
       Side at = Side.SOURCE;

@@ -34,12 +34,12 @@ class RehearsalIT {
   }
 
   @Test
-  void movesItsGuestInBothModesAndStops() {
+  void movesItsGuestInBothModesHasPagesFaultAndStops() {
     TestProbe<Rehearsal.Command> probe = KIT.createTestProbe();
 
     ActorRef<Rehearsal.Command> rehearsal =
-        LoggingTestKit.debug("2 switchovers rehearsed")
-            .expect(KIT.system(), () -> KIT.spawn(Rehearsal.create(2)));
+        LoggingTestKit.debug("2 switchovers and 8192 page faults rehearsed")
+            .expect(KIT.system(), () -> KIT.spawn(Rehearsal.create(2, 5_000)));
 
     probe.expectTerminated(rehearsal, Duration.ofSeconds(10));
   }
@@ -49,11 +49,11 @@ class RehearsalIT {
     TestProbe<Rehearsal.Command> probe = KIT.createTestProbe();
 
     ActorRef<Rehearsal.Command> rehearsal =
-        LoggingTestKit.debug("No switchover is rehearsed: Overdue")
+        LoggingTestKit.debug("The rehearsal ends early: Overdue")
             .expect(
                 KIT.system(),
                 () -> {
-                  ActorRef<Rehearsal.Command> spawned = KIT.spawn(Rehearsal.create(2));
+                  ActorRef<Rehearsal.Command> spawned = KIT.spawn(Rehearsal.create(2, 5_000));
                   spawned.tell(new Rehearsal.Overdue());
                   return spawned;
                 });

@@ -19,8 +19,9 @@ final class AllowList {
   private static final int[] ASKING = {0x5401, 0x541b};
   // Source: include/uapi/linux/userfaultfd.h: UFFDIO_WAKE, COPY, ZEROPAGE, CONTINUE.
   private static final int[] PAGES = {0x8010_aa02, 0xc028_aa03, 0xc020_aa04, 0xc020_aa07};
-  // Source: include/uapi/linux/resource.h.
+  // Source: include/uapi/linux/resource.h. Both: of the calling thread.
   private static final int PRIO_PROCESS = 0;
+  private static final int CALLING_THREAD = 0;
 
   private AllowList() {}
 
@@ -113,6 +114,7 @@ final class AllowList {
             SystemCalls.EXIT,
             SystemCalls.EXIT_GROUP)
         .allowIf(SystemCalls.PRCTL, 0, NAMES)
+        .allowIf(SystemCalls.SCHED_SETSCHEDULER, 0, CALLING_THREAD)
         .allowIf(SystemCalls.SETPRIORITY, 0, PRIO_PROCESS)
         // Wakes a thread of this process that waits on a descriptor that is being closed.
         .allowIf(SystemCalls.TGKILL, 0, SandboxCalls.getpid());

@@ -60,6 +60,7 @@ final class SystemCalls {
   static final int GETEGID = 108;
   static final int SIGALTSTACK = 131;
   static final int SETPRIORITY = 141;
+  static final int SCHED_SETSCHEDULER = 144;
   static final int PRCTL = 157;
   static final int GETTID = 186;
   static final int TIME = 201;

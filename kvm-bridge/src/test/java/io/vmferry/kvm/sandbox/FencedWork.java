@@ -1,5 +1,6 @@
 package io.vmferry.kvm.sandbox;
 
+import io.vmferry.kvm.ThreadPriority;
 import java.nio.channels.SocketChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -49,6 +50,7 @@ final class FencedWork {
             return "";
           };
       case "write" -> () -> Files.writeString(directory.resolve("new"), "text");
+      case "raise" -> () -> ThreadPriority.raise();
       case "read" -> () -> Files.readString(Path.of("/proc/self/status"));
       default -> throw new IllegalArgumentException(name);
     };
