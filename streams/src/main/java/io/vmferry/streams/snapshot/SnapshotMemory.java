@@ -5,7 +5,6 @@ import io.vmferry.kvm.memory.GuestRegion;
 import io.vmferry.kvm.memory.PageSize;
 import io.vmferry.streams.config.GuestRamMapping;
 import io.vmferry.streams.pages.GuestPages;
-import io.vmferry.streams.pages.PageRun;
 import io.vmferry.streams.pages.PresentBitmap;
 import io.vmferry.streams.transfer.SharedPages;
 import io.vmferry.streams.wire.MemoryRange;
@@ -13,12 +12,10 @@ import java.io.IOException;
 import java.io.InterruptedIOException;
 import java.nio.ByteBuffer;
 import java.time.Duration;
-import java.util.Iterator;
 import java.util.List;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
@@ -164,8 +161,7 @@ public final class SnapshotMemory implements SharedPages, AutoCloseable {
   /** Brings what earlier restores recorded, and nothing else. */
   void fillFirst(WorkingSetRecord workingSet) throws IOException {
     try {
-      fillPacked(workingSet);
-      fillFirst(workingSet.earlier());
+      new WorkingSetLoad(this, pages, mostPages()).run(workingSet);
     } finally {
       firstEnded.countDown();
     }
@@ -199,95 +195,61 @@ public final class SnapshotMemory implements SharedPages, AutoCloseable {
     return Math.max(1, FILL_BYTES / pages.pageBytes());
   }
 
-  private void fillPacked(WorkingSetRecord workingSet) throws IOException {
-    Iterator<PackedPages.Piece> pieces = workingSet.pieces(pages).iterator();
-    if (pieces.hasNext()) {
-      Workers.run(Workers.count(), "fill-packed", () -> fillPacked(workingSet, pieces));
-    }
-  }
-
-  private void fillPacked(WorkingSetRecord workingSet, Iterator<PackedPages.Piece> pieces)
-      throws IOException {
-    ByteBuffer bytes = ByteBuffer.allocateDirect(PackedPages.PIECE_BYTES);
-    PackedPages.Piece piece = next(pieces);
-    while (piece != null && workingSet.readPiece(piece, bytes.clear().limit(piece.lengthBytes()))) {
-      int at = 0;
-      for (PageRun run : piece.runs()) {
-        write(run, bytes.slice(at, (int) run.lengthBytes()));
-        at += (int) run.lengthBytes();
-      }
-      piece = next(pieces);
-    }
-  }
-
-  /** Pages that nobody has claimed get these bytes. */
-  private void write(PageRun run, ByteBuffer bytes) throws IOException {
-    long first = pages.indexOf(run.gpa());
-    long end = first + run.lengthBytes() / pages.pageBytes();
-    GuestRegion target = memory.regions().get(pages.regionOf(first));
-    for (long page = first; page < end; ) {
-      long mine = claimed.setRun(page, end - page);
-      if (mine > 0) {
-        int from = (int) ((page - first) * pages.pageBytes());
-        ByteBuffer part = bytes.slice(from, (int) (mine * pages.pageBytes()));
-        long offset = target.fileOffset() + pages.offsetOf(page);
-        make(page, mine, () -> target.memfd().writeAt(offset, part));
-      }
-      page += Math.max(1, mine);
-    }
-  }
-
-  private void fillFirst(List<PageRun> first) throws IOException {
-    List<LoadPlan.Piece> plan =
-        LoadPlan.of(first.stream().filter(this::isWanted).toList(), pages, mostPages());
-    if (plan.isEmpty()) {
-      return;
-    }
-    // A disk does many reads in the time of one.
-    Future<Boolean> prefetching = Workers.start("fill-prefetch", () -> prefetch(plan));
-    Iterator<LoadPlan.Piece> pieces = plan.iterator();
-    try {
-      Workers.run(Workers.count(), "fill-first", () -> fill(pieces));
-    } finally {
-      Workers.awaitEnd(prefetching);
-    }
-  }
-
-  private boolean isWanted(PageRun run) {
-    long first = pages.indexOf(run.gpa());
-    long next = claimed.nextClear(first);
-    return next >= 0 && next < first + run.lengthBytes() / pages.pageBytes();
-  }
-
-  private void prefetch(List<LoadPlan.Piece> plan) {
-    for (LoadPlan.Piece piece : plan) {
-      if (stopped) {
-        return;
-      }
-      source(pages.regionOf(piece.first()))
-          .prefetch(pages.offsetOf(piece.first()), piece.count() * pages.pageBytes());
-    }
-  }
-
   private MemorySource source(int region) {
     return snapshot.memory(slots.get(region));
   }
 
-  private void fill(Iterator<LoadPlan.Piece> pieces) throws IOException {
-    for (LoadPlan.Piece piece = next(pieces); piece != null; piece = next(pieces)) {
-      long end = piece.first() + piece.count();
-      for (long page = piece.first(); page >= 0 && page < end; page = claimed.nextClear(page)) {
-        long mine = claimed.setRun(page, end - page);
-        if (mine > 0) {
-          load(page, mine);
-        }
-      }
-    }
+  /** Whether every page is here or on its way. */
+  boolean isClaimed(long first, long count) {
+    long next = claimed.nextClear(first);
+    return next < 0 || next >= first + count;
   }
 
-  private <T> @Nullable T next(Iterator<T> pieces) {
-    synchronized (pieces) {
-      return stopped || !pieces.hasNext() ? null : pieces.next();
+  /** Whether nothing more is wanted. */
+  boolean isStopped() {
+    return stopped;
+  }
+
+  /** Says that pages are read soon. */
+  void prefetch(long first, long count) {
+    source(pages.regionOf(first)).prefetch(pages.offsetOf(first), count * pages.pageBytes());
+  }
+
+  /** Reads those of some pages of one region that nobody has claimed. */
+  void loadUnclaimed(long first, long count) throws IOException {
+    forUnclaimed(first, count, this::load);
+  }
+
+  /** Writes those of some pages of one region that nobody has claimed, from the bytes of all. */
+  void writeUnclaimed(long first, ByteBuffer bytes) throws IOException {
+    forUnclaimed(
+        first,
+        bytes.remaining() / pages.pageBytes(),
+        (page, count) -> write(page, slice(bytes, page - first, count)));
+  }
+
+  private ByteBuffer slice(ByteBuffer bytes, long page, long count) {
+    return bytes.slice((int) (page * pages.pageBytes()), (int) (count * pages.pageBytes()));
+  }
+
+  private void write(long first, ByteBuffer bytes) throws IOException {
+    GuestRegion target = memory.regions().get(pages.regionOf(first));
+    long offset = target.fileOffset() + pages.offsetOf(first);
+    make(first, bytes.remaining() / pages.pageBytes(), () -> target.memfd().writeAt(offset, bytes));
+  }
+
+  /** What is done with pages that were claimed. */
+  private interface Claimed {
+    void make(long first, long count) throws IOException;
+  }
+
+  private void forUnclaimed(long first, long count, Claimed work) throws IOException {
+    long end = first + count;
+    for (long page = first; page >= 0 && page < end; page = claimed.nextClear(page)) {
+      long mine = claimed.setRun(page, end - page);
+      if (mine > 0) {
+        work.make(page, mine);
+      }
     }
   }
 

@@ -86,7 +86,8 @@ class SnapshotFilesFuzzIT {
       MemoryRange page = new MemoryRange(reader.config().mappings().get(0).gpa(), Guests.PAGE);
       record.faulted(page);
       memory.bring(page);
-      memory.fill(record);
+      memory.fillFirst(record);
+      memory.fill();
     }
   }
 }
