@@ -20,6 +20,9 @@ public final class FakeScript {
   /** Starts are not answered. */
   public volatile boolean silent;
 
+  /** The node has died: a session that ends because of it tells nobody. */
+  public volatile boolean dead;
+
   /** What this side's digest of the guest's memory is. */
   public volatile String digest = "00000000cafef00d";
 }

@@ -152,7 +152,7 @@ final class FakeSession implements Closeable {
         lines.expectNothing();
       }
       guests.remove(vm);
-      follower.tell(new MigrationEvent.Finished(summary()));
+      tell(new MigrationEvent.Finished(summary()));
     } catch (IOException e) {
       if (handedOver) {
         fail(FailureCode.PEER_LOST, "The destination is gone.", GuestLocation.UNKNOWN);
@@ -187,7 +187,7 @@ final class FakeSession implements Closeable {
       guests.put(vm, LifeCycle.RUNNING, id);
       lines.write("RESUMED");
       progress(MigrationPhase.POSTCOPY);
-      follower.tell(new MigrationEvent.Finished(summary()));
+      tell(new MigrationEvent.Finished(summary()));
     } catch (IOException e) {
       guests.remove(vm);
       fail(FailureCode.PEER_LOST, "The source closed the connection.", GuestLocation.SOURCE);
@@ -226,15 +226,21 @@ final class FakeSession implements Closeable {
   }
 
   private void fail(FailureCode code, String reason, GuestLocation location) {
-    follower.tell(
+    tell(
         new MigrationEvent.Failed(
             new MigrationFailure(id, vm, code, MigrationPhase.PRECOPY, reason, location, false)));
   }
 
   private void progress(MigrationPhase phase) {
-    follower.tell(
+    tell(
         new MigrationEvent.Progressed(
             new MigrationProgress(id, vm, phase, 1, 64L << 20, 1, 2, 3, 4, null, null, 0, 0)));
+  }
+
+  private void tell(MigrationEvent event) {
+    if (!script.dead) {
+      follower.tell(event);
+    }
   }
 
   private MigrationSummary summary() {

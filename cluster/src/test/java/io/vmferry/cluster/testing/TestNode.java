@@ -94,8 +94,9 @@ public final class TestNode implements AutoCloseable {
     return kit.spawn(behavior);
   }
 
-  /** Is gone at once, without leaving the cluster. */
+  /** Is gone at once, without leaving the cluster, and its session says nothing of its own end. */
   public void vanish() {
+    script.dead = true;
     close();
   }
 
