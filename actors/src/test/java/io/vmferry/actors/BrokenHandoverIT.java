@@ -7,20 +7,15 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import io.vmferry.actors.machine.Machine;
 import io.vmferry.actors.machine.MachineState;
-import io.vmferry.actors.migration.ArrivalGate;
 import io.vmferry.actors.migration.GuestLocation;
 import io.vmferry.actors.migration.MemoryMode;
 import io.vmferry.actors.migration.MigrationDestination;
 import io.vmferry.actors.migration.MigrationEvent;
 import io.vmferry.actors.migration.ReceiveOptions;
-import io.vmferry.actors.ownership.OwnershipLedger;
 import io.vmferry.actors.snapshot.SnapshotProgress;
 import io.vmferry.actors.snapshot.SnapshotSender;
-import io.vmferry.actors.vm.FailureCode;
-import io.vmferry.actors.vm.GuestIdentity;
 import io.vmferry.actors.vm.Vm;
 import io.vmferry.actors.vm.VmSpec;
-import io.vmferry.kvm.KvmSystem;
 import io.vmferry.kvm.sandbox.SeccompMode;
 import io.vmferry.kvm.testing.RequiresKvm;
 import io.vmferry.kvm.testing.RequiresUffd;
@@ -89,7 +84,8 @@ class BrokenHandoverIT {
         new ReceiveOptions(
             "unix:" + directory.resolve("in"), MemoryMode.POSTCOPY, false, true, null, false, null);
     KIT.spawn(
-        MigrationDestination.create("m-1", options, new HoldingGate(), listener.narrow(), to(url)));
+        MigrationDestination.create(
+            "m-1", options, new HoldingGate(), listener.narrow(), TestHost.into(url)));
 
     try (DirectoryReader reader = DirectoryReader.open(kept);
         SnapshotSender daemon =
@@ -150,41 +146,10 @@ class BrokenHandoverIT {
             }));
   }
 
-  private static MigrationDestination.Bound to(CompletableFuture<String> url) {
-    return new MigrationDestination.Bound() {
-      @Override
-      public void listening(String migrationId, String bound) {
-        url.complete(bound);
-      }
-
-      @Override
-      public void failed(FailureCode code, String reason) {
-        url.completeExceptionally(new AssertionError(reason));
-      }
-    };
-  }
-
   /** Puts the listener between a session and its VM. */
-  private final class HoldingGate implements ArrivalGate {
-    private final ArrivalGate host = destination.gate(KVM);
-
-    @Override
-    public void reserve(
-        String vmName,
-        @Nullable GuestIdentity identity,
-        String migrationId,
-        ActorRef<Boolean> replyTo) {
-      host.reserve(vmName, identity, migrationId, replyTo);
-    }
-
-    @Override
-    public OwnershipLedger ledger() {
-      return host.ledger();
-    }
-
-    @Override
-    public KvmSystem hypervisor() throws IOException {
-      return host.hypervisor();
+  private final class HoldingGate extends PassingGate {
+    HoldingGate() {
+      super(destination.gate(KVM));
     }
 
     @Override
@@ -206,7 +171,7 @@ class BrokenHandoverIT {
                     }
                     return Behaviors.same();
                   }));
-      host.admit(spec, machine, migrationId, state, between);
+      super.admit(spec, machine, migrationId, state, between);
     }
   }
 

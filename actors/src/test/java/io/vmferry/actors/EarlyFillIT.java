@@ -5,23 +5,17 @@ import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import io.vmferry.actors.guest.MemoryFill;
 import io.vmferry.actors.machine.Machine;
 import io.vmferry.actors.machine.MachineState;
-import io.vmferry.actors.migration.ArrivalGate;
 import io.vmferry.actors.migration.MemoryMode;
 import io.vmferry.actors.migration.MigrationDestination;
 import io.vmferry.actors.migration.MigrationEvent;
 import io.vmferry.actors.migration.ReceiveOptions;
 import io.vmferry.actors.migration.SendOptions;
-import io.vmferry.actors.ownership.OwnershipLedger;
-import io.vmferry.actors.vm.FailureCode;
-import io.vmferry.actors.vm.GuestIdentity;
 import io.vmferry.actors.vm.GuestSource;
 import io.vmferry.actors.vm.Vm;
 import io.vmferry.actors.vm.VmSpec;
-import io.vmferry.kvm.KvmSystem;
 import io.vmferry.kvm.memory.PageSize;
 import io.vmferry.kvm.testing.RequiresKvm;
 import io.vmferry.kvm.testing.RequiresUffd;
-import java.io.IOException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import org.apache.pekko.actor.testkit.typed.javadsl.ActorTestKit;
@@ -61,7 +55,8 @@ class EarlyFillIT {
     ReceiveOptions options =
         new ReceiveOptions("tcp:127.0.0.1:0", MemoryMode.POSTCOPY, false, false, null, false, null);
     KIT.spawn(
-        MigrationDestination.create("m-1", options, new SlowGate(), arrival.ref(), bound(url)));
+        MigrationDestination.create(
+            "m-1", options, new SlowGate(), arrival.ref(), TestHost.into(url)));
 
     source.send(
         GUEST,
@@ -73,38 +68,10 @@ class EarlyFillIT {
     destination.delete(GUEST);
   }
 
-  private static MigrationDestination.Bound bound(CompletableFuture<String> url) {
-    return new MigrationDestination.Bound() {
-      @Override
-      public void listening(String migrationId, String bound) {
-        url.complete(bound);
-      }
-
-      @Override
-      public void failed(FailureCode code, String reason) {
-        url.completeExceptionally(new AssertionError(reason));
-      }
-    };
-  }
-
   /** Admits a guest once every page is here and the threads that brought them have ended. */
-  private final class SlowGate implements ArrivalGate {
-    private final ArrivalGate host = destination.gate(KVM);
-
-    @Override
-    public void reserve(
-        String vmName, GuestIdentity identity, String migrationId, ActorRef<Boolean> replyTo) {
-      host.reserve(vmName, identity, migrationId, replyTo);
-    }
-
-    @Override
-    public OwnershipLedger ledger() {
-      return host.ledger();
-    }
-
-    @Override
-    public KvmSystem hypervisor() throws IOException {
-      return host.hypervisor();
+  private final class SlowGate extends PassingGate {
+    SlowGate() {
+      super(destination.gate(KVM));
     }
 
     @Override
@@ -116,7 +83,7 @@ class EarlyFillIT {
         ActorRef<Vm.SessionReply> session) {
       CompletableFuture<Void> unused =
           CompletableFuture.runAsync(SlowGate::awaitFill)
-              .thenRun(() -> host.admit(spec, machine, migrationId, state, session));
+              .thenRun(() -> super.admit(spec, machine, migrationId, state, session));
     }
 
     private static void awaitFill() {

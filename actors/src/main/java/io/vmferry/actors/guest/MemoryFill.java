@@ -5,6 +5,9 @@ import io.vmferry.kvm.memory.DirectBuffers;
 import io.vmferry.kvm.memory.GuestMemory;
 import io.vmferry.kvm.memory.GuestRegion;
 import java.nio.ByteBuffer;
+import java.util.Arrays;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What the host writes into an idle guest's memory before it boots, so that a migration has
@@ -41,19 +44,34 @@ public enum MemoryFill {
     return word;
   }
 
+  /** The words of all, as one writes them in a sentence. */
+  public static String words() {
+    List<String> words = Arrays.stream(values()).map(MemoryFill::word).toList();
+    int last = words.size() - 1;
+    return String.join(", ", words.subList(0, last)) + " or " + words.get(last);
+  }
+
   /**
    * Finds a fill by its word.
    *
    * @throws IllegalArgumentException with one sentence for the user if there is none
    */
   public static MemoryFill parse(String word) {
+    MemoryFill fill = find(word);
+    if (fill == null) {
+      throw new IllegalArgumentException("There is no fill '" + word + "': write " + words());
+    }
+    return fill;
+  }
+
+  /** The fill of a word, null if there is none. */
+  public static @Nullable MemoryFill find(String word) {
     for (MemoryFill fill : values()) {
       if (fill.word.equals(word)) {
         return fill;
       }
     }
-    throw new IllegalArgumentException(
-        "There is no fill '" + word + "': write random, zero90 or free90");
+    return null;
   }
 
   /** Fills memory above what the guest programs use themselves. */

@@ -2,11 +2,9 @@ package io.vmferry.actors.postcopy;
 
 import io.vmferry.kvm.memory.DirectBuffers;
 import io.vmferry.kvm.memory.GuestMemory;
-import io.vmferry.kvm.memory.GuestRegion;
 import io.vmferry.kvm.memory.Mapping;
 import io.vmferry.kvm.memory.PageSize;
 import io.vmferry.kvm.sandbox.SandboxRole;
-import io.vmferry.kvm.uffd.Uffd;
 import io.vmferry.streams.pages.PresentBitmap;
 import io.vmferry.streams.sandbox.Sandbox;
 import io.vmferry.streams.transfer.ArrivingPages;
@@ -24,7 +22,6 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.time.Duration;
-import java.util.EnumSet;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.Executor;
@@ -92,7 +89,7 @@ public final class FaultRehearsal {
               SandboxRole.SERVES_PAGES, "rehearsal-server", () -> serve(serving, agreed));
       server.start();
       try (GuestMemory guest = GuestMemory.allocate(MEMORY_BYTES, PageSize.KIB_4);
-          Uffd uffd = watch(guest)) {
+          io.vmferry.kvm.uffd.Uffd uffd = Uffd.watch(guest)) {
         return touchAll(guest, uffd, asking, agreed);
       } finally {
         serving.close();
@@ -120,23 +117,8 @@ public final class FaultRehearsal {
     }
   }
 
-  private static Uffd watch(GuestMemory guest) throws IOException {
-    Uffd uffd = Uffd.open();
-    try {
-      for (GuestRegion region : guest.regions()) {
-        uffd.register(
-            region.mapping().hva(),
-            region.sizeBytes(),
-            EnumSet.of(Uffd.Mode.MISSING, Uffd.Mode.MINOR));
-      }
-      return uffd;
-    } catch (IOException e) {
-      uffd.close();
-      throw e;
-    }
-  }
-
-  private long touchAll(GuestMemory guest, Uffd uffd, Connection asking, Extensions agreed)
+  private long touchAll(
+      GuestMemory guest, io.vmferry.kvm.uffd.Uffd uffd, Connection asking, Extensions agreed)
       throws IOException {
     long pageBytes = PageSize.KIB_4.bytes();
     Arrivals arrivals = new Arrivals(new FillProgress(new AtomicLong()), pageBytes, false);

@@ -12,7 +12,6 @@ import io.vmferry.streams.transport.Connection;
 import io.vmferry.streams.wire.Extensions;
 import java.io.IOException;
 import java.time.Duration;
-import java.util.EnumSet;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import org.apache.pekko.actor.typed.ActorRef;
@@ -77,6 +76,8 @@ public final class Uffd {
 
   // Of the silence that is allowed, between two looks.
   private static final int LOOKS = 4;
+  private static final Set<io.vmferry.kvm.uffd.Uffd.Mode> MODES =
+      Set.of(io.vmferry.kvm.uffd.Uffd.Mode.MISSING, io.vmferry.kvm.uffd.Uffd.Mode.MINOR);
 
   private final ActorContext<Command> context;
   private final TimerScheduler<Command> timers;
@@ -96,7 +97,6 @@ public final class Uffd {
   private Uffd(
       ActorContext<Command> context,
       TimerScheduler<Command> timers,
-      io.vmferry.kvm.uffd.Uffd uffd,
       MissingPages missing,
       Extensions agreed,
       Duration silence,
@@ -106,7 +106,6 @@ public final class Uffd {
       throws IOException {
     this.context = context;
     this.timers = timers;
-    this.uffd = uffd;
     this.memory = missing.memory();
     this.agreed = agreed;
     this.silence = silence;
@@ -116,16 +115,22 @@ public final class Uffd {
     this.name = context.getSelf().path().parent().name();
     this.sandbox = Sandbox.of(context.getSystem());
     progress.startWith(missing.presentBytes());
-    this.arriving = new ArrivingPages(memory, uffd, missing.present(), arrivals);
-    this.fill = nextFill();
-    this.reader =
-        new FaultReader(
-            uffd,
-            memory,
-            sandbox,
-            "uffd-" + name,
-            (address, sinceNanos) -> fill.onFault(address, sinceNanos),
-            failure -> tell(new Finished(fills, failure)));
+    this.uffd = watch(memory);
+    try {
+      this.arriving = new ArrivingPages(memory, uffd, missing.present(), arrivals);
+      this.fill = nextFill();
+      this.reader =
+          new FaultReader(
+              uffd,
+              memory,
+              sandbox,
+              "uffd-" + name,
+              (address, sinceNanos) -> fill.onFault(address, sinceNanos),
+              failure -> tell(new Finished(fills, failure)));
+    } catch (IOException e) {
+      uffd.close();
+      throw e;
+    }
   }
 
   private PostcopyFill nextFill() {
@@ -164,21 +169,12 @@ public final class Uffd {
         context ->
             Behaviors.withTimers(
                 timers -> {
-                  io.vmferry.kvm.uffd.Uffd uffd = null;
                   try {
                     missing.unmap();
-                    uffd = io.vmferry.kvm.uffd.Uffd.open();
-                    for (GuestRegion region : missing.memory().regions()) {
-                      uffd.register(region.mapping().hva(), region.sizeBytes(), modes());
-                    }
                     return new Uffd(
-                            context, timers, uffd, missing, agreed, silence, progress, digesting,
-                            owner)
+                            context, timers, missing, agreed, silence, progress, digesting, owner)
                         .fill(source);
                   } catch (IOException e) {
-                    if (uffd != null) {
-                      uffd.close();
-                    }
                     source.close();
                     owner.tell(new Broken(e));
                     return Behaviors.stopped();
@@ -186,8 +182,22 @@ public final class Uffd {
                 }));
   }
 
-  private static Set<io.vmferry.kvm.uffd.Uffd.Mode> modes() {
-    return EnumSet.of(io.vmferry.kvm.uffd.Uffd.Mode.MISSING, io.vmferry.kvm.uffd.Uffd.Mode.MINOR);
+  /**
+   * A userfaultfd that watches all of a guest's memory, as {@link ArrivingPages} needs it.
+   *
+   * @throws IOException if the kernel refuses
+   */
+  static io.vmferry.kvm.uffd.Uffd watch(GuestMemory memory) throws IOException {
+    io.vmferry.kvm.uffd.Uffd uffd = io.vmferry.kvm.uffd.Uffd.open();
+    try {
+      for (GuestRegion region : memory.regions()) {
+        uffd.register(region.mapping().hva(), region.sizeBytes(), MODES);
+      }
+      return uffd;
+    } catch (IOException e) {
+      uffd.close();
+      throw e;
+    }
   }
 
   private Behavior<Command> fill(Connection source) {

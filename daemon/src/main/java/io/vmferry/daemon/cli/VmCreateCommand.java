@@ -1,5 +1,6 @@
 package io.vmferry.daemon.cli;
 
+import io.vmferry.actors.guest.MemoryFill;
 import io.vmferry.daemon.api.CreateVmRequest;
 import io.vmferry.daemon.api.GuestConfig;
 import io.vmferry.daemon.api.VmView;
@@ -21,7 +22,6 @@ import picocli.CommandLine.Spec;
 @Command(name = "create", sortOptions = false, description = "Makes a VM; boot it next.")
 final class VmCreateCommand implements Callable<Integer> {
   private static final List<String> PAGE_SIZES = List.of("4K", "2M", "1G");
-  private static final List<String> FILLS = List.of("random", "zero90", "free90");
   private static final int MAX_CPUS = 255;
 
   private final Console console;
@@ -174,8 +174,8 @@ final class VmCreateCommand implements Callable<Integer> {
       throw wrong("--working-set and --dirty-rate are for --guest standard");
     }
     String fill = program.fill;
-    if (fill != null && (!program.guest.equals("idle") || !FILLS.contains(fill))) {
-      throw wrong("--fill " + fill + ": write random, zero90 or free90, and --guest idle");
+    if (fill != null && (!program.guest.equals("idle") || MemoryFill.find(fill) == null)) {
+      throw wrong("--fill " + fill + ": write " + MemoryFill.words() + ", and --guest idle");
     }
     if (workingSet != null && workingSet.bytes() > memory.bytes()) {
       throw wrong(
