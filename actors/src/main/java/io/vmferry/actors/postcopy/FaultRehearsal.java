@@ -123,19 +123,19 @@ public final class FaultRehearsal {
     long pageBytes = PageSize.KIB_4.bytes();
     Arrivals arrivals = new Arrivals(new FillProgress(new AtomicLong()), pageBytes, false);
     MissingPages missing = MissingPages.all(guest);
+    AtomicReference<@Nullable Throwable> broken = new AtomicReference<>();
     try (ArrivingPages arriving = new ArrivingPages(guest, uffd, missing.present(), arrivals);
         PostcopyFill fill =
-            new PostcopyFill(guest, arriving, agreed, Duration.ZERO, "rehearsal", sandbox);
+            new PostcopyFill(guest, arriving, agreed, TIMEOUT, "rehearsal", sandbox);
         FaultReader reader =
             new FaultReader(
-                uffd, guest, sandbox, "rehearsal-uffd", fill::onFault, failure -> uffd.close())) {
-      AtomicReference<@Nullable Throwable> broken = new AtomicReference<>();
-      fill.finished()
-          .whenComplete(
-              (done, failure) -> {
-                broken.set(failure);
-                uffd.close(); // lets go who waits for a page that does not come
-              });
+                uffd,
+                guest,
+                sandbox,
+                "rehearsal-uffd",
+                fill::onFault,
+                failure -> breakOff(uffd, failure, broken))) {
+      fill.finished().whenComplete((done, failure) -> breakOff(uffd, failure, broken));
       fill.addFaults(asking);
       reader.start();
       Mapping mapping = guest.regions().get(0).mapping();
@@ -151,5 +151,14 @@ public final class FaultRehearsal {
       }
       return pages;
     }
+  }
+
+  /** Lets go who waits for a page that does not come. */
+  private static void breakOff(
+      io.vmferry.kvm.uffd.Uffd uffd,
+      @Nullable Throwable failure,
+      AtomicReference<@Nullable Throwable> broken) {
+    broken.set(failure);
+    uffd.close();
   }
 }
