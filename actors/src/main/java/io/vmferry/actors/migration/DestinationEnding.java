@@ -3,6 +3,7 @@ package io.vmferry.actors.migration;
 import io.vmferry.actors.migration.MigrationDestination.Cancel;
 import io.vmferry.actors.migration.MigrationDestination.Command;
 import io.vmferry.actors.migration.MigrationDestination.FaultConnected;
+import io.vmferry.actors.migration.MigrationDestination.FillingEnded;
 import io.vmferry.actors.migration.MigrationDestination.FromVm;
 import io.vmferry.actors.migration.MigrationDestination.LingerOver;
 import io.vmferry.actors.migration.MigrationDestination.MissingAsked;
@@ -157,19 +158,25 @@ final class DestinationEnding {
     if (!session.recovers()) {
       return concluded();
     }
-    session.filling().end();
-    session.release();
+    session.filling().end(new FillingEnded());
     session.context().scheduleOnce(session.linger(), session.context().getSelf(), new LingerOver());
     return Behaviors.receive(Command.class)
         .onMessage(MissingAsked.class, session.filling()::onMissingAsked)
         .onMessage(FaultConnected.class, m -> refuse(m.connection()))
         .onMessage(PushConnected.class, m -> refuse(m.connection()))
         .onMessage(SourceSettled.class, m -> concluded())
+        .onMessage(FillingEnded.class, m -> onFillingEnded())
         .onMessage(LingerOver.class, m -> concluded())
         .onMessage(Cancel.class, m -> concluded())
         .onAnyMessage(m -> Behaviors.same())
         .onSignal(PostStop.class, s -> session.onStop())
         .build();
+  }
+
+  /** Not before: a fill that was just starting would find another guest's memory in its place. */
+  private Behavior<Command> onFillingEnded() {
+    session.release();
+    return Behaviors.same();
   }
 
   /** Nobody will ask any more. */

@@ -98,11 +98,18 @@ final class DestinationFilling {
     forUffd.clear();
   }
 
-  /** Nothing is filled any more: the guest is another's, or whole. */
-  void end() {
+  /**
+   * Nothing is filled any more: the guest is another's, or whole.
+   *
+   * @param ended told once nobody here touches the memory
+   */
+  void end(Command ended) {
     ActorRef<Uffd.Command> started = uffd;
-    if (started != null) {
+    if (started == null) {
+      session.context().getSelf().tell(ended);
+    } else {
       uffd = null;
+      session.context().watchWith(started, ended);
       session.context().stop(started);
     }
   }

@@ -67,6 +67,8 @@ public final class MigrationDestination {
 
   record LingerOver() implements Command {}
 
+  record FillingEnded() implements Command {}
+
   record FaultConnected(Connection connection) implements Command {}
 
   record PushConnected(Connection connection) implements Command {}

@@ -127,7 +127,7 @@ public final class Uffd {
               "uffd-" + name,
               (address, sinceNanos) -> fill.onFault(address, sinceNanos),
               failure -> tell(new Finished(fills, failure)));
-    } catch (IOException e) {
+    } catch (IOException | RuntimeException e) {
       uffd.close();
       throw e;
     }
@@ -174,7 +174,8 @@ public final class Uffd {
                     return new Uffd(
                             context, timers, missing, agreed, silence, progress, digesting, owner)
                         .fill(source);
-                  } catch (IOException e) {
+                  } catch (IOException | IllegalStateException e) {
+                    // The latter of a guest that was thrown away meanwhile.
                     source.close();
                     owner.tell(new Broken(e));
                     return Behaviors.stopped();
@@ -194,7 +195,7 @@ public final class Uffd {
         uffd.register(region.mapping().hva(), region.sizeBytes(), MODES);
       }
       return uffd;
-    } catch (IOException e) {
+    } catch (IOException | RuntimeException e) {
       uffd.close();
       throw e;
     }

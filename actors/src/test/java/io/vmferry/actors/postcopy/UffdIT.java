@@ -60,6 +60,30 @@ class UffdIT {
     }
   }
 
+  @Test
+  void isBrokenAndHoldsNothingWhenTheMemoryIsGoneBeforeItStarts() throws Exception {
+    TestProbe<Uffd.Event> owner = kit.createTestProbe();
+    GuestMemory memory = GuestMemory.allocate(4L << 20, PageSize.KIB_4);
+    MissingPages missing = MissingPages.all(memory);
+    memory.close();
+    try (Listener listener = Listener.bind(MigrationUrl.parse("tcp:127.0.0.1:0"));
+        Connection source = Connector.connect(listener.url(), Duration.ofSeconds(5));
+        Connection accepted = listener.accept()) {
+      kit.spawn(
+          Uffd.create(
+              missing,
+              accepted,
+              Extensions.NONE,
+              Duration.ZERO,
+              new FillProgress(new AtomicLong()),
+              false,
+              owner.getRef()));
+
+      owner.expectMessageClass(Uffd.Broken.class);
+      assertEquals(0, openUserfaultfds(), source::describe);
+    }
+  }
+
   private static long openUserfaultfds() throws IOException {
     try (Stream<Path> descriptors = Files.list(Path.of("/proc/self/fd"))) {
       return descriptors.filter(UffdIT::isUserfaultfd).count();
