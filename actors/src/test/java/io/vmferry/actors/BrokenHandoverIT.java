@@ -33,7 +33,6 @@ import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CopyOnWriteArrayList;
-import java.util.concurrent.TimeUnit;
 import org.apache.pekko.actor.testkit.typed.javadsl.ActorTestKit;
 import org.apache.pekko.actor.testkit.typed.javadsl.TestProbe;
 import org.apache.pekko.actor.typed.ActorRef;
@@ -79,19 +78,18 @@ class BrokenHandoverIT {
   @Test
   void aGuestWhoseMemoryEndsMeanwhileIsIncompleteAndCanBeDeleted() throws Exception {
     Path kept = source.snapshotOfNew(GUEST, directory);
-    CompletableFuture<String> url = new CompletableFuture<>();
+    BoundUrl url = new BoundUrl();
     ReceiveOptions options =
         new ReceiveOptions(
             "unix:" + directory.resolve("in"), MemoryMode.POSTCOPY, false, true, null, false, null);
     KIT.spawn(
-        MigrationDestination.create(
-            "m-1", options, new HoldingGate(), listener.narrow(), TestHost.into(url)));
+        MigrationDestination.create("m-1", options, new HoldingGate(), listener.narrow(), url));
 
     try (DirectoryReader reader = DirectoryReader.open(kept);
         SnapshotSender daemon =
             new SnapshotSender(
                 unreadable(reader),
-                MigrationUrl.parse(url.get(20, TimeUnit.SECONDS)),
+                MigrationUrl.parse(url.await()),
                 true,
                 SnapshotProgress.NONE,
                 Sandbox.of(SeccompMode.ERRNO))) {

@@ -17,7 +17,6 @@ import io.vmferry.kvm.memory.PageSize;
 import io.vmferry.kvm.testing.RequiresKvm;
 import io.vmferry.kvm.testing.RequiresUffd;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.TimeUnit;
 import org.apache.pekko.actor.testkit.typed.javadsl.ActorTestKit;
 import org.apache.pekko.actor.testkit.typed.javadsl.TestProbe;
 import org.apache.pekko.actor.typed.ActorRef;
@@ -50,18 +49,13 @@ class EarlyFillIT {
     source.change(GUEST, VmHost.Change.BOOT);
     TestProbe<MigrationEvent> arrival = KIT.createTestProbe(MigrationEvent.class);
     TestProbe<MigrationEvent> departure = KIT.createTestProbe(MigrationEvent.class);
-    CompletableFuture<String> url = new CompletableFuture<>();
+    BoundUrl url = new BoundUrl();
     // Of the base protocol, in which the destination fetches as soon as it watches the memory.
     ReceiveOptions options =
         new ReceiveOptions("tcp:127.0.0.1:0", MemoryMode.POSTCOPY, false, false, null, false, null);
-    KIT.spawn(
-        MigrationDestination.create(
-            "m-1", options, new SlowGate(), arrival.ref(), TestHost.into(url)));
+    KIT.spawn(MigrationDestination.create("m-1", options, new SlowGate(), arrival.ref(), url));
 
-    source.send(
-        GUEST,
-        SendOptions.to(url.get(20, TimeUnit.SECONDS), MemoryMode.POSTCOPY).build(),
-        departure);
+    source.send(GUEST, SendOptions.to(url.await(), MemoryMode.POSTCOPY).build(), departure);
 
     assertInstanceOf(MigrationEvent.Finished.class, TestHost.ending(departure));
     assertInstanceOf(MigrationEvent.Finished.class, TestHost.ending(arrival));

@@ -4,14 +4,12 @@ import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 
 import io.vmferry.actors.guest.MemoryFill;
 import io.vmferry.actors.migration.MemoryMode;
-import io.vmferry.actors.migration.MigrationDestination;
 import io.vmferry.actors.migration.MigrationEvent;
 import io.vmferry.actors.migration.ReceiveOptions;
 import io.vmferry.actors.migration.SendOptions;
 import io.vmferry.actors.ownership.OwnershipLedger;
 import io.vmferry.actors.snapshot.SnapshotProgress;
 import io.vmferry.actors.snapshot.SnapshotReceiver;
-import io.vmferry.actors.vm.FailureCode;
 import io.vmferry.actors.vm.GuestSource;
 import io.vmferry.actors.vm.VmInfo;
 import io.vmferry.actors.vm.VmSpec;
@@ -138,21 +136,6 @@ final class TestHost {
 
   String console(String name) {
     return ask(VmHost.ConsoleText.class, to -> new VmHost.ReadConsole(name, to)).text();
-  }
-
-  /** Completes with where a destination listens, or with why it does not. */
-  static MigrationDestination.Bound into(CompletableFuture<String> url) {
-    return new MigrationDestination.Bound() {
-      @Override
-      public void listening(String migrationId, String bound) {
-        url.complete(bound);
-      }
-
-      @Override
-      public void failed(FailureCode code, String reason) {
-        url.completeExceptionally(new AssertionError(reason));
-      }
-    };
   }
 
   /** The ending of a session. */

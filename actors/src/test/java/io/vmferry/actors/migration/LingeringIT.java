@@ -4,10 +4,10 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.vmferry.actors.BoundUrl;
 import io.vmferry.actors.machine.Machine;
 import io.vmferry.actors.machine.MachineState;
 import io.vmferry.actors.ownership.OwnershipLedger;
-import io.vmferry.actors.vm.FailureCode;
 import io.vmferry.actors.vm.GuestIdentity;
 import io.vmferry.actors.vm.GuestSource;
 import io.vmferry.actors.vm.MachineConfig;
@@ -29,8 +29,6 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.apache.pekko.actor.testkit.typed.javadsl.ActorTestKit;
 import org.apache.pekko.actor.testkit.typed.javadsl.TestProbe;
@@ -71,14 +69,13 @@ class LingeringIT {
   void keepsNothingOfAGuestThatItRefused() throws Exception {
     long before = mappedFiles();
     TestProbe<MigrationEvent> arrival = KIT.createTestProbe(MigrationEvent.class);
-    CompletableFuture<String> url = new CompletableFuture<>();
+    BoundUrl url = new BoundUrl();
     ActorRef<MigrationDestination.Command> destination =
         KIT.spawn(
-            MigrationDestination.create("m-1", options(), new OpenGate(), arrival.ref(), to(url)));
+            MigrationDestination.create("m-1", options(), new OpenGate(), arrival.ref(), url));
     MigrationKey key = MigrationKey.random();
     try (SourceChannel source =
-        new SourceChannel(
-            MigrationUrl.parse(url.get(20, TimeUnit.SECONDS)), null, PATIENCE, PATIENCE)) {
+        new SourceChannel(MigrationUrl.parse(url.await()), null, PATIENCE, PATIENCE)) {
       source.start(Extensions.known());
       source.identify(key);
       source.config(config());
@@ -127,20 +124,6 @@ class LingeringIT {
     try (Stream<String> mappings = Files.lines(Path.of("/proc/self/maps"))) {
       return mappings.filter(line -> line.endsWith("(deleted)")).count();
     }
-  }
-
-  private static MigrationDestination.Bound to(CompletableFuture<String> url) {
-    return new MigrationDestination.Bound() {
-      @Override
-      public void listening(String migrationId, String bound) {
-        url.complete(bound);
-      }
-
-      @Override
-      public void failed(FailureCode code, String reason) {
-        url.completeExceptionally(new AssertionError(reason));
-      }
-    };
   }
 
   /** A host with room for anything, which no guest comes to. */

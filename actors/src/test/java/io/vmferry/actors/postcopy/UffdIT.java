@@ -20,6 +20,7 @@ import java.util.stream.Stream;
 import org.apache.pekko.actor.testkit.typed.javadsl.ActorTestKit;
 import org.apache.pekko.actor.testkit.typed.javadsl.TestProbe;
 import org.apache.pekko.actor.typed.ActorRef;
+import org.apache.pekko.actor.typed.Behavior;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.Test;
 
@@ -40,16 +41,7 @@ class UffdIT {
     try (Listener listener = Listener.bind(MigrationUrl.parse("tcp:127.0.0.1:0"));
         Connection source = Connector.connect(listener.url(), Duration.ofSeconds(5));
         Connection accepted = listener.accept()) {
-      ActorRef<Uffd.Command> uffd =
-          kit.spawn(
-              Uffd.create(
-                  MissingPages.all(memory),
-                  accepted,
-                  Extensions.NONE,
-                  Duration.ZERO,
-                  new FillProgress(new AtomicLong()),
-                  false,
-                  owner.getRef()));
+      ActorRef<Uffd.Command> uffd = kit.spawn(fill(MissingPages.all(memory), accepted, owner));
       owner.expectMessageClass(Uffd.Registered.class);
       assertEquals(1, openUserfaultfds());
 
@@ -69,19 +61,23 @@ class UffdIT {
     try (Listener listener = Listener.bind(MigrationUrl.parse("tcp:127.0.0.1:0"));
         Connection source = Connector.connect(listener.url(), Duration.ofSeconds(5));
         Connection accepted = listener.accept()) {
-      kit.spawn(
-          Uffd.create(
-              missing,
-              accepted,
-              Extensions.NONE,
-              Duration.ZERO,
-              new FillProgress(new AtomicLong()),
-              false,
-              owner.getRef()));
+      kit.spawn(fill(missing, accepted, owner));
 
       owner.expectMessageClass(Uffd.Broken.class);
       assertEquals(0, openUserfaultfds(), source::describe);
     }
+  }
+
+  private static Behavior<Uffd.Command> fill(
+      MissingPages missing, Connection source, TestProbe<Uffd.Event> owner) {
+    return Uffd.create(
+        missing,
+        source,
+        Extensions.NONE,
+        Duration.ZERO,
+        new FillProgress(new AtomicLong()),
+        false,
+        owner.getRef());
   }
 
   private static long openUserfaultfds() throws IOException {

@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.io.InterruptedIOException;
 import java.io.UncheckedIOException;
 import java.util.Collections;
+import java.util.Iterator;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.ExecutionException;
@@ -13,6 +14,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.FutureTask;
+import org.jspecify.annotations.Nullable;
 
 /** Work on other threads: one that does something, or some that share what hands itself out. */
 public final class Workers {
@@ -126,6 +128,13 @@ public final class Workers {
       throw new InterruptedIOException("interrupted in " + name);
     } finally {
       pool.shutdownNow();
+    }
+  }
+
+  /** The next piece of work of an iterator that several shares have; null if there is none. */
+  public static <T> @Nullable T next(Iterator<T> work) {
+    synchronized (work) {
+      return work.hasNext() ? work.next() : null;
     }
   }
 

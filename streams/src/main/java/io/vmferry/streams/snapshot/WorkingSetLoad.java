@@ -90,8 +90,6 @@ final class WorkingSetLoad {
   }
 
   private <T> @Nullable T next(Iterator<T> pieces) {
-    synchronized (pieces) {
-      return memory.isStopped() || !pieces.hasNext() ? null : pieces.next();
-    }
+    return memory.isStopped() ? null : Workers.next(pieces);
   }
 }

@@ -6,7 +6,6 @@ import io.vmferry.streams.snapshot.store.ChunkName;
 import io.vmferry.streams.snapshot.store.PackFiles;
 import io.vmferry.streams.snapshot.store.PackTable;
 import java.io.IOException;
-import java.net.http.HttpRequest.BodyPublishers;
 import java.nio.ByteBuffer;
 
 /** Packed pages in a remote store. */
@@ -47,8 +46,6 @@ final class RemotePack implements PackFiles {
 
   @Override
   public void write(ChunkName name, ByteBuffer file) throws IOException {
-    byte[] bytes = new byte[file.remaining()];
-    file.duplicate().get(bytes);
-    http.bytes(http.request("PUT", chunk(name), BodyPublishers.ofByteArray(bytes)), 0);
+    http.bytes(http.request("PUT", chunk(name), file), 0);
   }
 }

@@ -63,11 +63,7 @@ final class RemoteUpload implements StoreUpload {
   @Override
   public long put(ChunkName name, ByteBuffer file) throws IOException {
     requireOpen();
-    byte[] bytes = new byte[file.remaining()];
-    file.get(bytes);
-    return http.json(
-            http.request("PUT", path + "/chunks/" + name, BodyPublishers.ofByteArray(bytes)),
-            StoreProtocol.Kept.class)
+    return http.json(http.request("PUT", path + "/chunks/" + name, file), StoreProtocol.Kept.class)
         .bytes();
   }
 

@@ -17,6 +17,7 @@ import java.net.http.HttpRequest.BodyPublisher;
 import java.net.http.HttpRequest.BodyPublishers;
 import java.net.http.HttpResponse;
 import java.net.http.HttpResponse.BodyHandlers;
+import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.concurrent.TimeUnit;
 import javax.net.ssl.SSLException;
@@ -77,6 +78,13 @@ final class StoreHttp {
         .timeout(ANSWER_TIMEOUT)
         .method(method, body)
         .build();
+  }
+
+  /** A request with what is left of a buffer as its body; the buffer's position stays. */
+  HttpRequest request(String method, String path, ByteBuffer body) {
+    byte[] bytes = new byte[body.remaining()];
+    body.duplicate().get(bytes);
+    return request(method, path, BodyPublishers.ofByteArray(bytes));
   }
 
   /** A request without a body. */

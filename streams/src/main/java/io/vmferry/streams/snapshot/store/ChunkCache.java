@@ -18,14 +18,14 @@ final class ChunkCache implements AutoCloseable {
   // 4 MiB of the usual chunks: a few streams of faults, each in a chunk of its own.
   private static final int KEPT = 16;
 
-  private final ChunkStore store;
+  private final ChunkFiles files;
   private final @Nullable StoreKey key;
   private final Queue<ChunkOpener> openers = new ConcurrentLinkedQueue<>();
   // By last use. Guarded by itself.
   private final Map<ChunkName, ByteBuffer> kept = new LinkedHashMap<>(32, 0.75f, true);
 
-  ChunkCache(ChunkStore store, @Nullable StoreKey key) {
-    this.store = store;
+  ChunkCache(ChunkFiles files, @Nullable StoreKey key) {
+    this.files = files;
     this.key = key;
   }
 
@@ -41,7 +41,7 @@ final class ChunkCache implements AutoCloseable {
       return;
     }
     ChunkOpener free = openers.poll();
-    ChunkOpener opener = free == null ? new ChunkOpener(store, key) : free;
+    ChunkOpener opener = free == null ? new ChunkOpener(files, key) : free;
     try {
       if (into.remaining() == lengthBytes) {
         opener.read(name, into);
@@ -80,7 +80,7 @@ final class ChunkCache implements AutoCloseable {
         }
       }
     }
-    return ByteBuffer.allocateDirect(store.chunkBytes()).limit(lengthBytes);
+    return ByteBuffer.allocateDirect(files.chunkBytes()).limit(lengthBytes);
   }
 
   private void keep(ChunkName name, ByteBuffer whole) {

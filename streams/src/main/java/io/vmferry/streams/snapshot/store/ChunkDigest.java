@@ -27,6 +27,13 @@ final class ChunkDigest {
     }
   }
 
+  /** Of the first {@code end} bytes. */
+  static byte[] sha256(byte[] bytes, int end) {
+    MessageDigest digest = sha256();
+    digest.update(bytes, 0, end);
+    return digest.digest();
+  }
+
   /** The name of what is between position and limit, which stay. */
   ChunkName of(ByteBuffer bytes) {
     ByteBuffer view = bytes.duplicate();

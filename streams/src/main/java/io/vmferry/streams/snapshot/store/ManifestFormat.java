@@ -15,7 +15,6 @@ import java.util.HexFormat;
 import java.util.List;
 import java.util.Set;
 import java.util.UUID;
-import javax.crypto.Mac;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -108,8 +107,11 @@ public final class ManifestFormat {
       out.order(ByteOrder.LITTLE_ENDIAN);
     }
     int end = out.position();
-    out.put(sha256(out.array(), end));
-    out.put(key == null ? new byte[CHECK_BYTES] : mac(key, out.array(), end + CHECK_BYTES));
+    out.put(ChunkDigest.sha256(out.array(), end));
+    out.put(
+        key == null
+            ? new byte[CHECK_BYTES]
+            : StoreKey.mac(key.manifests(), out.array(), end + CHECK_BYTES));
     return out.array();
   }
 
@@ -148,7 +150,7 @@ public final class ManifestFormat {
     }
     int end = file.length - 2 * CHECK_BYTES;
     byte[] sum = Arrays.copyOfRange(file, end, end + CHECK_BYTES);
-    if (!MessageDigest.isEqual(sum, sha256(file, end))) {
+    if (!MessageDigest.isEqual(sum, ChunkDigest.sha256(file, end))) {
       throw bad(name, "is damaged: its checksum does not match");
     }
     Manifest manifest;
@@ -202,7 +204,8 @@ public final class ManifestFormat {
               + ".");
     }
     int end = file.length - CHECK_BYTES;
-    if (!MessageDigest.isEqual(mac(key, file, end), Arrays.copyOfRange(file, end, file.length))) {
+    if (!MessageDigest.isEqual(
+        StoreKey.mac(key.manifests(), file, end), Arrays.copyOfRange(file, end, file.length))) {
       throw bad(name, "was changed by somebody without its key");
     }
     return manifest;
@@ -272,29 +275,19 @@ public final class ManifestFormat {
     return new String(text, StandardCharsets.US_ASCII);
   }
 
-  private static void put(ByteBuffer out, UUID id) {
+  /** Appends an id to a little-endian buffer: a UUID is bytes in order. */
+  static void put(ByteBuffer out, UUID id) {
     out.order(ByteOrder.BIG_ENDIAN);
     out.putLong(id.getMostSignificantBits()).putLong(id.getLeastSignificantBits());
     out.order(ByteOrder.LITTLE_ENDIAN);
   }
 
-  private static UUID uuid(ByteBuffer in) {
+  /** The id in the next 16 bytes of a little-endian buffer. */
+  static UUID uuid(ByteBuffer in) {
     in.order(ByteOrder.BIG_ENDIAN);
     UUID id = new UUID(in.getLong(), in.getLong());
     in.order(ByteOrder.LITTLE_ENDIAN);
     return id;
-  }
-
-  private static byte[] sha256(byte[] bytes, int end) {
-    MessageDigest digest = ChunkDigest.sha256();
-    digest.update(bytes, 0, end);
-    return digest.digest();
-  }
-
-  private static byte[] mac(StoreKey key, byte[] bytes, int end) {
-    Mac mac = StoreKey.mac(key.manifests());
-    mac.update(bytes, 0, end);
-    return mac.doFinal();
   }
 
   private static boolean allZero(byte[] bytes, int from) {

@@ -11,7 +11,6 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.UUID;
-import javax.crypto.Mac;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -74,9 +73,8 @@ public record PackTable(UUID generation, List<Piece> pieces, List<ChunkName> nam
   byte[] encode(@Nullable StoreKey key) {
     ByteBuffer file = ByteBuffer.allocate(sizeBytes()).order(ByteOrder.LITTLE_ENDIAN);
     file.putInt(MAGIC).putShort(VERSION).putShort(key == null ? 0 : ENCRYPTED);
-    file.order(ByteOrder.BIG_ENDIAN);
-    file.putLong(generation.getMostSignificantBits()).putLong(generation.getLeastSignificantBits());
-    file.order(ByteOrder.LITTLE_ENDIAN).putInt(pieces.size());
+    ManifestFormat.put(file, generation);
+    file.putInt(pieces.size());
     for (Piece piece : pieces) {
       file.order(ByteOrder.BIG_ENDIAN);
       names.get(piece.index()).put(file);
@@ -109,12 +107,11 @@ public record PackTable(UUID generation, List<Piece> pieces, List<ChunkName> nam
       throw new SnapshotException(
           key == null ? "it is damaged" : "it is damaged, or was not made with this key");
     }
-    in.order(ByteOrder.BIG_ENDIAN);
-    if (!new UUID(in.getLong(), in.getLong()).equals(generation)) {
+    if (!ManifestFormat.uuid(in).equals(generation)) {
       throw new SnapshotException("it is of another snapshot");
     }
     try {
-      return pieces(in.order(ByteOrder.LITTLE_ENDIAN).limit(end), generation);
+      return pieces(in.limit(end), generation);
     } catch (RuntimeException e) {
       // Whoever can make a digest can make anything.
       throw new SnapshotException("it is damaged", e);
@@ -147,13 +144,6 @@ public record PackTable(UUID generation, List<Piece> pieces, List<ChunkName> nam
   }
 
   private static byte[] check(byte[] file, int end, @Nullable StoreKey key) {
-    if (key != null) {
-      Mac mac = StoreKey.mac(key.packs());
-      mac.update(file, 0, end);
-      return mac.doFinal();
-    }
-    MessageDigest digest = ChunkDigest.sha256();
-    digest.update(file, 0, end);
-    return digest.digest();
+    return key == null ? ChunkDigest.sha256(file, end) : StoreKey.mac(key.packs(), file, end);
   }
 }

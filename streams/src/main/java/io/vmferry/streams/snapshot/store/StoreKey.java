@@ -106,6 +106,13 @@ public final class StoreKey {
     }
   }
 
+  /** Of the first {@code end} bytes. */
+  static byte[] mac(SecretKey key, byte[] bytes, int end) {
+    Mac mac = mac(key);
+    mac.update(bytes, 0, end);
+    return mac.doFinal();
+  }
+
   /** For AES-256. */
   SecretKey encryption() {
     return encryption;

@@ -14,10 +14,8 @@ import java.util.HashSet;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
-import java.util.Queue;
 import java.util.Set;
 import java.util.UUID;
-import java.util.concurrent.ConcurrentLinkedQueue;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -38,7 +36,7 @@ final class StorePack implements PackedPages {
   private final @Nullable StoreKey key;
   private final List<GuestRamMapping> slots;
   private final Map<Integer, MemorySource> memory;
-  private final Queue<ChunkOpener> openers = new ConcurrentLinkedQueue<>();
+  private final ChunkCache chunks;
   // Null until it is read. Guarded by this.
   private @Nullable PackTable table;
   private volatile boolean damaged;
@@ -60,6 +58,7 @@ final class StorePack implements PackedPages {
     this.key = key;
     this.slots = slots;
     this.memory = memory;
+    this.chunks = new ChunkCache(files, key);
   }
 
   @Override
@@ -86,15 +85,11 @@ final class StorePack implements PackedPages {
   @Override
   public void read(Piece piece, ByteBuffer into) throws IOException {
     ChunkName name = table().names().get(piece.index());
-    ChunkOpener free = openers.poll();
-    ChunkOpener opener = free == null ? new ChunkOpener(files, key) : free;
     try {
-      opener.read(name, into);
+      chunks.read(name, piece.lengthBytes(), 0, into.duplicate());
     } catch (SnapshotException e) {
       damaged = true;
       throw e;
-    } finally {
-      openers.add(opener);
     }
   }
 
@@ -249,7 +244,7 @@ final class StorePack implements PackedPages {
   }
 
   private void readAll(Iterator<Target> targets, ByteBuffer bytes) throws IOException {
-    for (Target next = next(targets); next != null; next = next(targets)) {
+    for (Target next = Workers.next(targets); next != null; next = Workers.next(targets)) {
       PageRun run = next.run();
       GuestRamMapping slot = slotOf(run);
       MemorySource source = memory.get(slot.slot());
@@ -257,12 +252,6 @@ final class StorePack implements PackedPages {
         throw new IllegalArgumentException("no slot " + slot.slot());
       }
       source.readAt(run.gpa() - slot.gpa(), bytes.slice(next.at(), (int) run.lengthBytes()));
-    }
-  }
-
-  private static @Nullable Target next(Iterator<Target> targets) {
-    synchronized (targets) {
-      return targets.hasNext() ? targets.next() : null;
     }
   }
 
@@ -277,7 +266,6 @@ final class StorePack implements PackedPages {
 
   /** Frees what reading took. */
   void close() {
-    openers.forEach(ChunkOpener::close);
-    openers.clear();
+    chunks.close();
   }
 }
