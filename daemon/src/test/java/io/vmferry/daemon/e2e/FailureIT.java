@@ -260,9 +260,15 @@ class FailureIT {
     nodes.boot(GUEST, 2);
     MigrationView receiving = nodes.receive("postcopy");
     try (WireProxy proxy = new WireProxy(receiving.url(), Trap.at(command, nth, Action.CUT))) {
-      assertMoved(receiving, nodes.departure(nodes.send(GUEST, proxy.url(), "postcopy")));
+      assertMoved(receiving, nodes.departure(nodes.send(GUEST, slowPostcopy(proxy))));
+      proxy.awaitSprung();
       assertTrue(proxy.seen(Command.IDENTIFY) > 1, "nothing broke");
     }
+  }
+
+  /** Slow enough that the guest runs and demands pages before all have been pushed. */
+  private static SendMigrationRequest slowPostcopy(WireProxy proxy) {
+    return TwoNodes.request(proxy.url(), "postcopy").bandwidth(32 * MIB).build();
   }
 
   @ParameterizedTest(name = "at {0} {1}")
@@ -271,7 +277,8 @@ class FailureIT {
     nodes.boot(GUEST, 2);
     MigrationView receiving = nodes.receive("postcopy");
     try (WireProxy proxy = new WireProxy(receiving.url(), Trap.at(command, nth, Action.HOLD))) {
-      assertMoved(receiving, nodes.departure(nodes.send(GUEST, proxy.url(), "postcopy")));
+      assertMoved(receiving, nodes.departure(nodes.send(GUEST, slowPostcopy(proxy))));
+      proxy.awaitSprung();
     }
   }
 
@@ -427,12 +434,10 @@ class FailureIT {
 
   /** Without auto-converge, which would slow the guest down until it fits. */
   private static SendMigrationRequest slow(String url, String mode, String strategy) {
-    return SendMigrationRequest.to(url, mode)
+    return TwoNodes.request(url, mode)
         .downtimeMs(20)
         .timeout(2, strategy)
         .bandwidth(8 * MIB)
-        .verify(true)
-        .compression("off")
         .autoConverge(false)
         .build();
   }

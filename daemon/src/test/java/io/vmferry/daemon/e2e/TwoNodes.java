@@ -153,17 +153,17 @@ final class TwoNodes implements AutoCloseable {
 
   /** Without compression: {@link WireProxy} reads the memory that passes. */
   static SendMigrationRequest options(String url, String mode) {
-    return options(url, mode, true);
+    return request(url, mode).build();
   }
 
   /** The same with the base protocol only, or with the other extensions that this build knows. */
   static SendMigrationRequest options(String url, String mode, boolean extensions) {
-    return SendMigrationRequest.to(url, mode)
-        .timeout(60, "ignore")
-        .verify(true)
-        .extensions(extensions)
-        .compression("off")
-        .build();
+    return request(url, mode).extensions(extensions).build();
+  }
+
+  /** The same, to which more may be said. */
+  static SendMigrationRequest.Builder request(String url, String mode) {
+    return SendMigrationRequest.to(url, mode).timeout(60, "ignore").verify(true).compression("off");
   }
 
   /** The source's ending. */
