@@ -81,7 +81,7 @@ public final class FaultRehearsal {
   }
 
   private long touchAll(Listener listener) throws IOException {
-    Extensions agreed = Extensions.of(Extension.PUSH);
+    Extensions agreed = Extensions.of(Extension.PUSH, Extension.NAMED_ANSWERS);
     try (Connection asking = Connector.connect(listener.url(), TIMEOUT)) {
       Connection serving = listener.accept();
       Thread server =

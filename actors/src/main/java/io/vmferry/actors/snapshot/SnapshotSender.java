@@ -94,7 +94,7 @@ public final class SnapshotSender implements AutoCloseable {
    *     page. The guest may be running there then, and waits at the next page it lacks
    */
   public void restoreOnDemand(boolean workingSet) throws IOException {
-    channel.start(Extensions.of(Extension.PREFAULT));
+    channel.start(Extensions.of(Extension.PREFAULT, Extension.NAMED_ANSWERS));
     progress.begins(snapshot.config().memoryBytes());
     try (SnapshotMemory files = SnapshotMemory.create(snapshot, pageSize(snapshot.config()))) {
       WorkingSetRecord record = workingSet ? record(files) : null;

@@ -63,6 +63,7 @@ final class WireProxy implements AutoCloseable {
   }
 
   private static final int BUFFER_BYTES = 1 << 20;
+  private static final int PAGE_BYTES = 4096;
   private static final int PAGE_FAULT_ROLE = 2;
   private static final int PUSH_ROLE = 3;
   // Among the pages asked for: the end of the fault connection, whose answer has no page.
@@ -354,7 +355,9 @@ final class WireProxy implements AutoCloseable {
         }
         out.write(answer);
         if (page != END) {
-          copyRange(in, out, page, length);
+          int named = (int) (length % PAGE_BYTES); // its range, where that was agreed
+          copy(in, out, named);
+          copyRange(in, out, page, length - named);
         }
       }
     }

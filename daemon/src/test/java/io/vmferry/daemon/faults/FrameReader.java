@@ -95,11 +95,14 @@ final class FrameReader {
       if (command == null) {
         return rest();
       }
-      fill(WireFormat.RESPONSE_BYTES + check(response.length()));
+      int body = check(response.length());
+      fill(WireFormat.RESPONSE_BYTES + body);
       return frame(
           MessageKind.answer(carrier, command),
           WireFormat.RESPONSE_BYTES,
-          WireFormat.RESPONSE_BYTES,
+          // The nodes agree on answers that name their page.
+          WireFormat.RESPONSE_BYTES
+              + (command == Command.PAGE_FAULT ? Math.min(body, WireFormat.RANGE_BYTES) : 0),
           null);
     } catch (EOFException | ProtocolException e) {
       return filled == 0 ? null : rest();

@@ -1,6 +1,5 @@
 package io.vmferry.daemon.faults;
 
-import io.vmferry.streams.wire.Command;
 import java.util.List;
 import java.util.Locale;
 import org.jspecify.annotations.Nullable;
@@ -28,15 +27,10 @@ record Scenario(Mode mode, @Nullable Trap first, Trap trap, Side side) {
 
   /**
    * Whether memory can be damaged by it, which the digests must tell then: nothing else protects
-   * the bytes without TLS, and the answer to a page fault does not say which page it is. One too
-   * many comes of a request that is doubled as well.
+   * the bytes without TLS.
    */
   boolean mayDamage() {
-    return switch (trap.fault()) {
-      case FLIP_HEADER, FLIP_PAGES -> true;
-      case DUPLICATE -> trap.kind().command() == Command.PAGE_FAULT;
-      default -> false;
-    };
+    return trap.fault() == Fault.FLIP_HEADER || trap.fault() == Fault.FLIP_PAGES;
   }
 
   /** Whether the process of a side is killed. */

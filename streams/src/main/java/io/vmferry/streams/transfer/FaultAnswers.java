@@ -2,6 +2,9 @@ package io.vmferry.streams.transfer;
 
 import io.vmferry.kvm.memory.DirectBuffers;
 import io.vmferry.streams.transport.Connection;
+import io.vmferry.streams.wire.Command;
+import io.vmferry.streams.wire.Extensions;
+import io.vmferry.streams.wire.MemoryRange;
 import io.vmferry.streams.wire.ProtocolException;
 import io.vmferry.streams.wire.Response;
 import io.vmferry.streams.wire.WireFormat;
@@ -12,7 +15,9 @@ import java.nio.ByteBuffer;
 
 /**
  * Takes the answers on a fault connection, which come in the order of its {@link FaultRequests}:
- * checks them and puts their pages where they belong. Belongs to the receiving thread.
+ * checks them and puts their pages where they belong. Where NAMED_ANSWERS was agreed each says
+ * which page it is, and one that nobody waits for, such as the second of a request that came twice,
+ * is not taken for the next. Belongs to the receiving thread.
  */
 final class FaultAnswers {
   // Stays in the cache, and holds enough answers that a call costs little for each.
@@ -24,6 +29,8 @@ final class FaultAnswers {
   private final Connection connection;
   private final ArrivingPages arriving;
   private final FaultRequests requests;
+  private final Extensions agreed;
+  private final int rangeBytes;
   private final int pageBytes;
   private final ByteBuffer hot;
   private final long hotAddress;
@@ -31,12 +38,16 @@ final class FaultAnswers {
   private long runCount;
   private boolean ended;
 
-  FaultAnswers(Connection connection, ArrivingPages arriving, FaultRequests requests) {
+  FaultAnswers(
+      Connection connection, ArrivingPages arriving, FaultRequests requests, Extensions agreed) {
     this.connection = connection;
     this.arriving = arriving;
     this.requests = requests;
+    this.agreed = agreed;
+    this.rangeBytes = Response.rangeBytes(agreed);
     this.pageBytes = Math.toIntExact(arriving.pages().pageBytes());
-    this.hot = DirectBuffers.allocate(isSmall() ? HOT_BYTES : WireFormat.RESPONSE_BYTES).limit(0);
+    int headBytes = WireFormat.RESPONSE_BYTES + rangeBytes;
+    this.hot = DirectBuffers.allocate(isSmall() ? HOT_BYTES : headBytes).limit(0);
     this.hotAddress = DirectBuffers.address(hot.duplicate().clear());
   }
 
@@ -60,7 +71,8 @@ final class FaultAnswers {
     while (hot.remaining() >= WireFormat.RESPONSE_BYTES) {
       int start = hot.position();
       Response response = decode();
-      if (isSmall() && hot.remaining() < response.length()) {
+      long head = Math.min(rangeBytes, response.length());
+      if (hot.remaining() < (isSmall() ? response.length() : head)) {
         hot.position(start);
         break;
       }
@@ -94,7 +106,11 @@ final class FaultAnswers {
         throw new ProtocolException("nothing, as no page was asked for", response.toString());
       }
       boolean isEnd = requests.oldest() == FaultRequests.END;
-      WireLimits.checkPageAnswer(response, isEnd ? 0 : pageBytes);
+      if (isEnd) {
+        response.requireEmpty(Command.FILLED);
+      } else {
+        WireLimits.checkPageAnswer(response, pageBytes, agreed);
+      }
       if (!response.isOk()) {
         throw new ProtocolException(
             isEnd ? "ok to the end" : "the page at " + arriving.pages().gpaOf(requests.oldest()),
@@ -112,7 +128,8 @@ final class FaultAnswers {
       ended = true;
       return;
     }
-    if (response.length() == 0) {
+    checkRange(page);
+    if (response.length() == rangeBytes) {
       endRun();
       if (arriving.claim(page, 1) == 1) {
         arriving.arrivedInSharedFile(page, 1);
@@ -125,6 +142,19 @@ final class FaultAnswers {
     requests.measureOldest();
     if (requests.isOldestDemanded()) {
       endRun(); // the guest waits for it
+    }
+  }
+
+  private void checkRange(long page) throws ProtocolException {
+    if (rangeBytes == 0) {
+      return;
+    }
+    long offset = connection.bytesRead() - hot.remaining();
+    MemoryRange asked = new MemoryRange(arriving.pages().gpaOf(page).value(), pageBytes);
+    MemoryRange answered = MemoryRange.decode(hot);
+    if (!answered.equals(asked)) {
+      throw new ProtocolException("the answer for the page " + asked, "one for " + answered)
+          .atOffset(offset);
     }
   }
 

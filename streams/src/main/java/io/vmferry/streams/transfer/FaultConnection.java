@@ -70,7 +70,7 @@ public final class FaultConnection implements AutoCloseable {
     this.arriving = arriving;
     this.explicitEnd = agreed.has(Extension.PUSH);
     this.requests = new FaultRequests(arriving.pages(), arriving.present(), window, agreed);
-    this.answers = new FaultAnswers(connection, arriving, requests);
+    this.answers = new FaultAnswers(connection, arriving, requests, agreed);
   }
 
   /**

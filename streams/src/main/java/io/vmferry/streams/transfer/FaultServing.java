@@ -48,6 +48,8 @@ public final class FaultServing {
   // Answers of one write: few enough that the destination does not wait for the last to be made.
   private static final int BATCH_BYTES = 256 << 10;
   private static final int BATCH_ANSWERS = BATCH_BYTES / (int) COUNTED_PAGE_BYTES;
+  // What stands before the bytes of a page.
+  private static final int ANSWER_HEAD_BYTES = WireFormat.RESPONSE_BYTES + WireFormat.RANGE_BYTES;
 
   private final Connection connection;
   private final GuestMemory memory;
@@ -59,8 +61,7 @@ public final class FaultServing {
   private final PageBytes bytes;
   private final LongConsumer progress;
   private final ByteBuffer requests = ByteBuffer.allocateDirect(REQUESTS_BYTES).limit(0);
-  private final ByteBuffer headers =
-      ByteBuffer.allocateDirect(BATCH_ANSWERS * WireFormat.RESPONSE_BYTES);
+  private final ByteBuffer headers = ByteBuffer.allocateDirect(BATCH_ANSWERS * ANSWER_HEAD_BYTES);
   private final List<ByteBuffer> batch = new ArrayList<>();
   private final List<MemoryRange> answered = new ArrayList<>();
   private boolean filled;
@@ -309,13 +310,20 @@ public final class FaultServing {
   private void add(MemoryRange page) throws IOException {
     ByteBuffer content = shared == null ? content(page.gpa(), (int) page.length()) : null;
     int start = headers.position();
-    Response answer = shared == null ? Response.page(page.length()) : Response.ok();
-    answer.encode(headers);
-    batch.add(headers.slice(start, WireFormat.RESPONSE_BYTES));
+    encodeHead(page, content == null ? 0 : page.length());
+    batch.add(headers.slice(start, headers.position() - start));
     if (content != null) {
       batch.add(content);
     }
     answered.add(page);
+  }
+
+  /** What stands before a page's bytes. */
+  private void encodeHead(MemoryRange page, long bytes) {
+    Response.page(bytes, agreed).encode(headers);
+    if (agreed.has(Extension.NAMED_ANSWERS)) {
+      page.encode(headers);
+    }
   }
 
   private void flush() throws IOException {
@@ -347,7 +355,7 @@ public final class FaultServing {
   private void sendLarge(MemoryRange page) throws IOException {
     int first = (int) Math.min(PageBytes.CALL_BYTES, page.length());
     ByteBuffer content = content(page.gpa(), first);
-    Response.page(page.length()).encode(headers);
+    encodeHead(page, page.length());
     connection.writeFully(headers.flip(), content);
     headers.clear();
     progress.accept(first);

@@ -22,7 +22,12 @@ public enum Extension {
   /** {@link Command#ALIVE}: a side that has died, or hangs, is noticed. */
   HEARTBEAT(7),
   /** {@link Command#PREFAULT}: pages that nobody waits for are asked for as such. */
-  PREFAULT(8);
+  PREFAULT(8),
+  /**
+   * An ok to {@link Command#PAGE_FAULT} and {@link Command#PREFAULT} begins with the range it is
+   * for: one answer too many is not taken for the next page.
+   */
+  NAMED_ANSWERS(9);
 
   private final int mask;
 

@@ -9,8 +9,8 @@ import org.apache.pekko.util.ByteString;
  * @param status how the request went
  * @param extensions the extensions taken: means something in the answer to Start only, none and to
  *     be ignored in any other
- * @param length bytes of payload that follow, unsigned; not zero in answers to PageFault, Owner and
- *     Missing only
+ * @param length bytes of payload that follow, unsigned; not zero in answers to PageFault, Prefault,
+ *     Owner and Missing only
  */
 public record Response(Status status, Extensions extensions, long length) {
   private static final Response OK = new Response(Status.OK, Extensions.NONE, 0);
@@ -26,9 +26,17 @@ public record Response(Status status, Extensions extensions, long length) {
     return new Response(Status.OK, extensions, 0);
   }
 
-  /** Ok to PageFault; so many bytes of the page follow (0 = it is in the shared memory). */
-  public static Response page(long lengthBytes) {
-    return new Response(Status.OK, Extensions.NONE, lengthBytes);
+  /**
+   * Ok to PageFault or Prefault; so many bytes of the page follow (0 = it is in the shared memory),
+   * behind its range where NAMED_ANSWERS was agreed.
+   */
+  public static Response page(long lengthBytes, Extensions agreed) {
+    return payload(rangeBytes(agreed) + lengthBytes);
+  }
+
+  /** What stands before the page in an ok to PageFault or Prefault, in bytes. */
+  public static int rangeBytes(Extensions agreed) {
+    return agreed.has(Extension.NAMED_ANSWERS) ? WireFormat.RANGE_BYTES : 0;
   }
 
   /** Ok to Owner or Missing; so many bytes follow. */

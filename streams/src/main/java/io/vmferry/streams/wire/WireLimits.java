@@ -122,15 +122,19 @@ public final class WireLimits {
   }
 
   /**
-   * Checks the answer to a page fault: ok with nothing or the whole page behind it, or an error.
+   * Checks the answer to a page fault: an error, or ok with nothing or the whole page behind it;
+   * before these the page's range, where NAMED_ANSWERS was agreed.
    *
    * @param pageBytes the size that was asked for
    * @throws ProtocolException if it announces any other number of bytes
    */
-  public static void checkPageAnswer(Response response, long pageBytes) throws ProtocolException {
-    if (response.length() != 0 && (!response.isOk() || response.length() != pageBytes)) {
+  public static void checkPageAnswer(Response response, long pageBytes, Extensions agreed)
+      throws ProtocolException {
+    long length = response.length();
+    int named = response.isOk() ? Response.rangeBytes(agreed) : 0;
+    if (length != named && (!response.isOk() || length != named + pageBytes)) {
       throw new ProtocolException(
-          "an answer of 0 or " + pageBytes + " bytes to a page fault",
+          "an answer of " + named + " or " + (named + pageBytes) + " bytes to a page fault",
           response.status() + " with " + Long.toUnsignedString(response.length()) + " bytes");
     }
   }

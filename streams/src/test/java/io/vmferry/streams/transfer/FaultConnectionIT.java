@@ -169,7 +169,7 @@ class FaultConnectionIT {
     ByteBuffer direct = ByteBuffer.allocateDirect(Guests.PAGE).put(restored).flip();
     region.memfd().writeAt(region.fileOffset() + 7 * Guests.PAGE, direct);
     ByteBuffer answer = ByteBuffer.allocate(WireFormat.RESPONSE_BYTES);
-    Response.page(0).encode(answer);
+    Response.page(0, Extensions.NONE).encode(answer);
     pair.source().writeFully(answer.flip());
 
     assertArrayEquals(restored, read.get(60, TimeUnit.SECONDS));

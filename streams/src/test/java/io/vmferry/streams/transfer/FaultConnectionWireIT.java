@@ -19,6 +19,7 @@ import io.vmferry.streams.pages.PresentBitmap;
 import io.vmferry.streams.sandbox.Sandbox;
 import io.vmferry.streams.transport.PeerStalledException;
 import io.vmferry.streams.wire.Command;
+import io.vmferry.streams.wire.Extension;
 import io.vmferry.streams.wire.Extensions;
 import io.vmferry.streams.wire.MemoryRange;
 import io.vmferry.streams.wire.ProtocolException;
@@ -44,6 +45,7 @@ import org.junit.jupiter.api.Timeout;
 @Timeout(60)
 class FaultConnectionWireIT {
   private static final int WINDOW = 8;
+  private static final Extensions NAMED = Extensions.of(Extension.NAMED_ANSWERS);
 
   @AutoClose private final TwoHosts hosts = TwoHosts.ofThreeRegions();
   private final GuestMemory sourceMemory = hosts.source();
@@ -143,7 +145,7 @@ class FaultConnectionWireIT {
     MemoryRange page = request();
     Guests.fill(sourceMemory, page.start(), random);
     ByteBuffer frame = ByteBuffer.allocate(WireFormat.RESPONSE_BYTES + Guests.PAGE - 1);
-    Response.page(Guests.PAGE).encode(frame);
+    Response.page(Guests.PAGE, Extensions.NONE).encode(frame);
     frame.put(sourceMemory.read(page.start(), Guests.PAGE - 1));
 
     pair.source().writeFully(frame.flip());
@@ -186,12 +188,48 @@ class FaultConnectionWireIT {
     CompletionStage<Void> finished = faults.start(Sandbox.OFF, "receiving", false);
     faults.demand(new Gpa(0));
     ByteBuffer frame = ByteBuffer.allocate(WireFormat.RESPONSE_BYTES);
-    Response.page(2 << 20).encode(frame);
+    Response.page(2 << 20, Extensions.NONE).encode(frame);
 
     pair.source().writeFully(frame.flip());
 
     assertEquals(0, failure(ProtocolException.class, finished).offset());
     assertEquals(0, present.count());
+  }
+
+  @Test
+  void aSecondAnswerForOnePageIsNotTakenForTheNext() throws Exception {
+    FaultConnection faults = faults(new MappedPages(), NAMED);
+    CompletionStage<Void> finished = faults.start(Sandbox.OFF, "receiving", false);
+    Gpa next = new Gpa(5 * Guests.PAGE);
+    faults.demand(new Gpa(0));
+    faults.demand(next);
+    MemoryRange first = request();
+
+    pair.source().writeFully(namedAnswer(first), namedAnswer(first));
+
+    String message = failure(ProtocolException.class, finished).getMessage();
+    assertTrue(message.contains("the answer for the page 0x5000+0x1000"), message);
+    assertTrue(message.contains("one for 0x0+0x1000"), message);
+    assertEquals(1, present.count());
+    assertEquals(List.of(next), faults.unanswered(), "the guest still waits for it");
+  }
+
+  @Test
+  void aNamedAnswerInPiecesIsTakenWhole() throws Exception {
+    pair.source().noDelay(true);
+    FaultConnection faults = faults(new MappedPages(), NAMED);
+    CompletionStage<Void> finished = faults.start(Sandbox.OFF, "receiving", true);
+
+    for (long i = 0; i < pages.count(); i++) {
+      ByteBuffer answer = namedAnswer(request());
+      for (int from = 0; from < answer.limit(); from += 1 + from * 3) {
+        int bytes = Math.min(1 + from * 3, answer.limit() - from);
+        pair.source().writeFully(answer.slice(from, bytes));
+      }
+    }
+
+    finished.toCompletableFuture().get(30, TimeUnit.SECONDS);
+    assertEquals(MemoryDigest.of(sourceMemory), MemoryDigest.of(destinationMemory));
   }
 
   @Test
@@ -220,9 +258,13 @@ class FaultConnectionWireIT {
   }
 
   private FaultConnection faults(PageInstaller installer) throws IOException {
+    return faults(installer, Extensions.NONE);
+  }
+
+  private FaultConnection faults(PageInstaller installer, Extensions agreed) throws IOException {
     arriving = new ArrivingPages(destinationMemory, installer, present, ArrivalListener.NONE);
     return new FaultConnection(
-        pair.destination(), arriving, Extensions.NONE, new RequestWindow(WINDOW, WINDOW));
+        pair.destination(), arriving, agreed, new RequestWindow(WINDOW, WINDOW));
   }
 
   private MemoryRange request() throws IOException {
@@ -245,9 +287,17 @@ class FaultConnectionWireIT {
 
   private void answer(MemoryRange page) throws IOException {
     ByteBuffer frame = ByteBuffer.allocate(WireFormat.RESPONSE_BYTES + Guests.PAGE);
-    Response.page(Guests.PAGE).encode(frame);
+    Response.page(Guests.PAGE, Extensions.NONE).encode(frame);
     frame.put(sourceMemory.read(page.start(), Guests.PAGE));
     pair.source().writeFully(frame.flip());
+  }
+
+  private ByteBuffer namedAnswer(MemoryRange page) {
+    ByteBuffer frame =
+        ByteBuffer.allocate(WireFormat.RESPONSE_BYTES + WireFormat.RANGE_BYTES + Guests.PAGE);
+    Response.page(Guests.PAGE, NAMED).encode(frame);
+    page.encode(frame);
+    return frame.put(sourceMemory.read(page.start(), Guests.PAGE)).flip();
   }
 
   private MemoryRange answered() throws IOException {

@@ -106,7 +106,11 @@ class PeerFuzzIT {
         random -> {
           List<byte[]> frames = new ArrayList<>();
           for (int i = random.nextInt(20); i > 0; i--) {
-            frames.add(bytes(Response.page(random.nextInt(4) == 0 ? 0 : 4096)));
+            Extensions agreed = random.nextBoolean() ? Extensions.NONE : ALL;
+            frames.add(bytes(Response.page(random.nextInt(4) == 0 ? 0 : 4096, agreed)));
+            if (agreed.equals(ALL)) {
+              frames.add(range(random.nextInt(8) * 4096L, 4096));
+            }
             frames.add(new byte[4096]);
           }
           return frames;

@@ -501,7 +501,7 @@ class PostcopyFillIT {
 
   private void answer(Pair faults, Gpa page) throws IOException {
     ByteBuffer frame = ByteBuffer.allocate(WireFormat.RESPONSE_BYTES + Guests.PAGE);
-    Response.page(Guests.PAGE).encode(frame);
+    Response.page(Guests.PAGE, PUSH).encode(frame);
     faults.source().writeFully(frame.put(sourceMemory.read(page, Guests.PAGE)).flip());
   }
 

@@ -425,7 +425,7 @@ class PrecopyIT {
     hosts.connect(1);
     CompletionStage<RoundResult> round = round(List.of(new PageRun(0, Guests.PAGE)).iterator());
     read(hosts.pairs().get(0).destination(), HEADER + 16 + Guests.PAGE);
-    answer(Response.page(4096));
+    answer(Response.payload(4096));
 
     assertInstanceOf(ProtocolException.class, failure(round));
   }

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.nio.ByteBuffer;
+import java.util.List;
 import org.apache.pekko.util.ByteString;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -166,24 +167,46 @@ class BadFramesTest {
 
   @Test
   void acceptsOnlyTheWholePageOrNothingAsAnAnswer() throws Exception {
-    WireLimits.checkPageAnswer(Response.page(0), 4096);
-    WireLimits.checkPageAnswer(Response.page(4096), 4096);
-    WireLimits.checkPageAnswer(Response.error(), 4096);
-    for (Response bad :
-        new Response[] {
-          Response.page(4095),
-          Response.page(1L << 60),
-          new Response(Status.ERROR, Extensions.NONE, 4096)
-        }) {
-      assertThrows(
-          ProtocolException.class, () -> WireLimits.checkPageAnswer(bad, 4096), bad.toString());
+    for (Extensions agreed : List.of(Extensions.NONE, Extensions.of(Extension.NAMED_ANSWERS))) {
+      WireLimits.checkPageAnswer(Response.page(0, agreed), 4096, agreed);
+      WireLimits.checkPageAnswer(Response.page(4096, agreed), 4096, agreed);
+      WireLimits.checkPageAnswer(Response.error(), 4096, agreed);
+      for (Response bad :
+          new Response[] {
+            Response.page(4095, agreed),
+            Response.page(1L << 60, agreed),
+            Response.payload(Long.MAX_VALUE),
+            Response.payload(-1),
+            new Response(Status.ERROR, Extensions.NONE, 16),
+            new Response(Status.ERROR, Extensions.NONE, 4096)
+          }) {
+        assertPageAnswerRefused(bad, agreed);
+      }
     }
+  }
+
+  @Test
+  void anAnswerWithoutItsRangeIsRefusedWhereThatWasAgreed() {
+    Extensions none = Extensions.NONE;
+    Extensions named = Extensions.of(Extension.NAMED_ANSWERS);
+
+    assertPageAnswerRefused(Response.page(0, none), named);
+    assertPageAnswerRefused(Response.page(4096, none), named);
+    assertPageAnswerRefused(Response.page(0, named), none);
+    assertPageAnswerRefused(Response.page(4096, named), none);
+  }
+
+  private static void assertPageAnswerRefused(Response bad, Extensions agreed) {
+    assertThrows(
+        ProtocolException.class,
+        () -> WireLimits.checkPageAnswer(bad, 4096, agreed),
+        bad.toString());
   }
 
   @Test
   void onlyAPageFaultsAnswerMayAnnounceBytes() throws Exception {
     assertEquals(Response.ok(), Response.ok().requireEmpty(Command.CONFIG));
-    assertThrows(ProtocolException.class, () -> Response.page(1).requireEmpty(Command.CONFIG));
+    assertThrows(ProtocolException.class, () -> Response.payload(1).requireEmpty(Command.CONFIG));
   }
 
   @Test

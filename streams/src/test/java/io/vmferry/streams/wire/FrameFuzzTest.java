@@ -52,7 +52,7 @@ class FrameFuzzTest {
     switch (random.nextInt(4)) {
       case 0 ->
           Request.of(commands[random.nextInt(commands.length)], random.nextInt(64)).encode(frame);
-      case 1 -> Response.page(random.nextInt(8192)).encode(frame);
+      case 1 -> Response.page(random.nextInt(8192), Extensions.NONE).encode(frame);
       case 2 ->
           new CompressedHeader(CompressionAlgorithm.ZSTD, 1 + random.nextInt(1 << 20))
               .encode(frame);
@@ -83,7 +83,7 @@ class FrameFuzzTest {
 
   private static void response(ByteBuffer from) throws ProtocolException {
     Response response = Response.decode(from);
-    WireLimits.checkPageAnswer(response, 4096);
+    WireLimits.checkPageAnswer(response, 4096, Extensions.NONE);
     assertTrue(response.length() == 0 || response.length() == 4096, response.toString());
   }
 

@@ -158,8 +158,15 @@ class GoldenFramesTest {
         Arguments.of(
             Response.ok(new Extensions(0x0102_0304)),
             "01 00 00 00 04 03 02 01 00 00 00 00 00 00 00 00"),
-        Arguments.of(Response.page(4096), "01 00 00 00 00 00 00 00 00 10 00 00 00 00 00 00"),
-        Arguments.of(Response.page(1L << 30), "01 00 00 00 00 00 00 00 00 00 00 40 00 00 00 00"));
+        Arguments.of(
+            Response.page(4096, Extensions.NONE),
+            "01 00 00 00 00 00 00 00 00 10 00 00 00 00 00 00"),
+        Arguments.of(
+            Response.page(4096, Extensions.of(Extension.NAMED_ANSWERS)),
+            "01 00 00 00 00 00 00 00 10 10 00 00 00 00 00 00"),
+        Arguments.of(
+            Response.page(1L << 30, Extensions.NONE),
+            "01 00 00 00 00 00 00 00 00 00 00 40 00 00 00 00"));
   }
 
   @ParameterizedTest
