@@ -3,15 +3,9 @@ package io.vmferry.actors;
 import io.vmferry.actors.machine.Machine;
 import io.vmferry.actors.machine.MachineState;
 import io.vmferry.actors.machine.MemoryBudget;
-import io.vmferry.actors.migration.ArrivalGate;
 import io.vmferry.actors.migration.DestinationWitness;
 import io.vmferry.actors.migration.Failures;
-import io.vmferry.actors.migration.GuestLocation;
-import io.vmferry.actors.migration.MemoryMode;
-import io.vmferry.actors.migration.MigrationDestination;
 import io.vmferry.actors.migration.MigrationEvent;
-import io.vmferry.actors.migration.MigrationIds;
-import io.vmferry.actors.migration.MigrationSource;
 import io.vmferry.actors.migration.ReceiveOptions;
 import io.vmferry.actors.migration.SendOptions;
 import io.vmferry.actors.ownership.ArrivalRecord;
@@ -26,17 +20,10 @@ import io.vmferry.kvm.KvmSystem;
 import io.vmferry.kvm.memory.GuestMemory;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.time.Duration;
-import java.util.HashMap;
-import java.util.HashSet;
 import java.util.List;
-import java.util.Map;
 import java.util.Objects;
-import java.util.Set;
-import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
-import java.util.function.BiFunction;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import org.apache.pekko.actor.typed.ActorRef;
@@ -182,26 +169,6 @@ public final class VmHost {
 
   record SessionEvent(MigrationEvent event) implements Command {}
 
-  /**
-   * A migration under way here, or one that may be taken up again: who follows it, and who steers
-   * it.
-   *
-   * @param departing the virtual machine that leaves; null for one that arrives
-   */
-  private record Session(
-      ActorRef<MigrationEvent> follower,
-      @Nullable String departing,
-      Consumer<ActorRef<Reply>> cancel,
-      Consumer<ActorRef<Reply>> switchToPostcopy) {}
-
-  // Every question to a Vm is answered within a pause; longer means a vCPU that cannot leave the
-  // guest, such as one that waits for a page from a lost source.
-  private static final Duration ASK_TIMEOUT = Duration.ofSeconds(30);
-  private static final Vm.Reply SILENT =
-      new Vm.Rejected(
-          FailureCode.INTERNAL,
-          "The VM did not answer within 30 s; one of its vCPUs may wait for memory.");
-
   private static final Vm.Reply STILL_TRYING =
       new Vm.Rejected(
           FailureCode.PEER_SILENT,
@@ -210,24 +177,19 @@ public final class VmHost {
   private final ActorContext<Command> context;
   private final Executor blocking;
   private final KvmAccess kvm = new KvmAccess();
-  private final Map<String, ActorRef<Vm.Command>> vms = new TreeMap<>();
-  // Names that a guest under construction or on its way here will have, and who took them.
-  private final Map<String, String> reserved = new HashMap<>();
-  private final Map<String, Session> sessions = new HashMap<>();
-  // Of guests of an earlier run.
-  private final Set<ActorRef<Vm.Command>> remembered = new HashSet<>();
-  private final ActorRef<MigrationEvent> events;
-  private final ArrivalGate gate;
   private final OwnershipLedger ledger;
   private final HostRecords records;
+  private final HostedVms vms;
+  private final HostedMigrations migrations;
 
   private VmHost(ActorContext<Command> context, OwnershipLedger ledger) {
     this.context = context;
+    this.blocking = context.getSystem().dispatchers().lookup(DispatcherSelector.blocking());
     this.ledger = ledger;
     this.records = new HostRecords(ledger);
-    this.blocking = context.getSystem().dispatchers().lookup(DispatcherSelector.blocking());
-    this.events = context.messageAdapter(MigrationEvent.class, SessionEvent::new);
-    this.gate = new HostGate(context.getSelf(), kvm, ledger);
+    this.vms = new HostedVms(context);
+    this.migrations =
+        new HostedMigrations(context, vms, new HostGate(context.getSelf(), kvm, ledger), ledger);
     ledger.guests().forEach(this::remember);
     ledger.openArrivals().forEach(this::answerFor);
   }
@@ -247,7 +209,7 @@ public final class VmHost {
   }
 
   private void remember(GuestRecord guest) {
-    remembered.add(adopt(guest.spec().name(), RememberedVm.create(guest, ledger)));
+    vms.adoptRemembered(guest.spec().name(), RememberedVm.create(guest, ledger));
   }
 
   private void answerFor(ArrivalRecord arrival) {
@@ -256,47 +218,59 @@ public final class VmHost {
 
   private Behavior<Command> hosting() {
     return Behaviors.receive(Command.class)
-        .onMessage(CreateVm.class, this::createVm)
-        .onMessage(Built.class, this::onBuilt)
-        .onMessage(ChangeVm.class, this::changeVm)
-        .onMessage(DescribeVm.class, m -> askVm(m.name(), Vm.Describe::new, m.replyTo()))
-        .onMessage(ListVms.class, this::listVms)
-        .onMessage(ReadConsole.class, m -> askVm(m.name(), Vm.ReadConsole::new, m.replyTo()))
-        .onMessage(DigestVm.class, m -> askVm(m.name(), Vm.DigestMemory::new, m.replyTo()))
-        .onMessage(SendVm.class, this::sendVm)
-        .onMessage(SendStarted.class, this::onSendStarted)
-        .onMessage(SessionEvent.class, this::onSessionEvent)
-        .onMessage(ReceiveVm.class, this::receiveVm)
-        .onMessage(CancelMigration.class, m -> steer(m.migrationId(), Session::cancel, m.replyTo()))
+        .onMessage(CreateVm.class, on(this::createVm))
+        .onMessage(Built.class, on(this::onBuilt))
+        .onMessage(ChangeVm.class, on(this::changeVm))
         .onMessage(
-            SwitchToPostcopy.class,
-            m -> steer(m.migrationId(), Session::switchToPostcopy, m.replyTo()))
-        .onMessage(Deleted.class, this::onDeleted)
-        .onMessage(Forgotten.class, this::onForgotten)
-        .onMessage(TakenOver.class, this::onTakenOver)
-        .onMessage(Recovered.class, this::onRecovered)
-        .onMessage(Answered.class, this::onAnswered)
-        .onMessage(Reserve.class, this::reserve)
-        .onMessage(Admit.class, this::admit)
-        .onMessage(VmGone.class, this::onVmGone)
-        .onMessage(ReceiverGone.class, this::onReceiverGone)
+            DescribeVm.class,
+            on((DescribeVm m) -> vms.ask(m.name(), Vm.Describe::new, m.replyTo())))
+        .onMessage(ListVms.class, on(this::listVms))
+        .onMessage(
+            ReadConsole.class,
+            on((ReadConsole m) -> vms.ask(m.name(), Vm.ReadConsole::new, m.replyTo())))
+        .onMessage(
+            DigestVm.class,
+            on((DigestVm m) -> vms.ask(m.name(), Vm.DigestMemory::new, m.replyTo())))
+        .onMessage(SendVm.class, on(migrations::send))
+        .onMessage(SendStarted.class, on(this::onSendStarted))
+        .onMessage(SessionEvent.class, on(this::onSessionEvent))
+        .onMessage(ReceiveVm.class, on(migrations::receive))
+        .onMessage(CancelMigration.class, on(migrations::cancel))
+        .onMessage(SwitchToPostcopy.class, on(migrations::switchToPostcopy))
+        .onMessage(Deleted.class, on(this::onDeleted))
+        .onMessage(Forgotten.class, on(this::onForgotten))
+        .onMessage(TakenOver.class, on(this::onTakenOver))
+        .onMessage(Recovered.class, on(this::onRecovered))
+        .onMessage(Answered.class, on((Answered m) -> answer(m.reply(), m.replyTo())))
+        .onMessage(Reserve.class, on(this::reserve))
+        .onMessage(Admit.class, on(this::admit))
+        .onMessage(VmGone.class, on((VmGone m) -> vms.remove(m.name(), m.vm())))
+        .onMessage(ReceiverGone.class, on((ReceiverGone m) -> vms.releaseAllOf(m.migrationId())))
         .onSignal(PostStop.class, s -> onStop())
         .build();
   }
 
-  private Behavior<Command> createVm(CreateVm request) {
+  /** The host has one state, and stays in it. */
+  private static <M extends Command>
+      org.apache.pekko.japi.function.Function<M, Behavior<Command>> on(Consumer<M> handler) {
+    return message -> {
+      handler.accept(message);
+      return Behaviors.same();
+    };
+  }
+
+  private void createVm(CreateVm request) {
     VmSpec spec = request.spec();
-    if (isTaken(spec.name())) {
-      return reject(
-          request.replyTo(),
-          FailureCode.NAME_TAKEN,
-          records.taken(spec.name(), remembered.contains(vms.get(spec.name()))));
+    String name = spec.name();
+    if (vms.isTaken(name)) {
+      reject(
+          request.replyTo(), FailureCode.NAME_TAKEN, records.taken(name, vms.isRemembered(name)));
+      return;
     }
-    reserved.put(spec.name(), spec.name());
+    vms.reserve(name, name);
     context.pipeToSelf(
         CompletableFuture.supplyAsync(() -> build(spec), blocking),
         (machine, failure) -> new Built(spec, machine, failure, request.replyTo()));
-    return Behaviors.same();
   }
 
   private Machine build(VmSpec spec) {
@@ -316,256 +290,139 @@ public final class VmHost {
     }
   }
 
-  private Behavior<Command> onBuilt(Built built) {
+  private void onBuilt(Built built) {
     VmSpec spec = built.spec();
-    reserved.remove(spec.name());
+    vms.release(spec.name());
     Machine machine = built.machine();
     if (machine == null) {
       Throwable cause = Failures.root(Objects.requireNonNull(built.failure()));
-      return reject(built.replyTo(), Failures.code(cause), Failures.sentence(cause));
+      reject(built.replyTo(), Failures.code(cause), Failures.sentence(cause));
+    } else {
+      vms.describe(vms.adopt(spec.name(), Vm.create(spec, machine)), built.replyTo());
     }
-    ActorRef<Vm.Command> vm = adopt(spec.name(), Vm.create(spec, machine));
-    return describe(vm, built.replyTo());
   }
 
-  private Behavior<Command> changeVm(ChangeVm request) {
-    return switch (request.change()) {
-      case BOOT -> askVm(request.name(), Vm.Boot::new, request.replyTo());
-      case PAUSE -> askVm(request.name(), Vm.Pause::new, request.replyTo());
-      case RESUME -> askVm(request.name(), Vm.Resume::new, request.replyTo());
+  private void changeVm(ChangeVm request) {
+    String name = request.name();
+    ActorRef<Reply> replyTo = request.replyTo();
+    switch (request.change()) {
+      case BOOT -> vms.ask(name, Vm.Boot::new, replyTo);
+      case PAUSE -> vms.ask(name, Vm.Pause::new, replyTo);
+      case RESUME -> vms.ask(name, Vm.Resume::new, replyTo);
       case TAKE_OVER ->
-          askVm(
-              request.name(),
-              Vm.TakeOver::new,
-              SILENT,
-              request.replyTo(),
-              (vm, reply) -> new TakenOver(request.name(), reply, request.replyTo()));
+          vms.ask(
+              name, Vm.TakeOver::new, replyTo, (vm, reply) -> new TakenOver(name, reply, replyTo));
       case RECOVER ->
-          askVm(
-              request.name(),
+          vms.ask(
+              name,
               Vm.Recover::new,
               STILL_TRYING,
-              request.replyTo(),
-              (vm, reply) -> new Recovered(vm, reply, request.replyTo()));
-      case DELETE -> end(request.name(), Vm.Delete::new, request.replyTo());
-    };
-  }
-
-  private Behavior<Command> onRecovered(Recovered m) {
-    if (m.reply() instanceof Vm.Done) {
-      return describe(m.vm(), m.replyTo());
+              replyTo,
+              (vm, reply) -> new Recovered(vm, reply, replyTo));
+      case DELETE -> end(name, Vm.Delete::new, replyTo);
     }
-    m.replyTo().tell(translated(m.reply()));
-    return Behaviors.same();
   }
 
-  private Behavior<Command> onTakenOver(TakenOver m) {
+  private void onRecovered(Recovered m) {
+    if (m.reply() instanceof Vm.Done) {
+      vms.describe(m.vm(), m.replyTo());
+    } else {
+      answer(m.reply(), m.replyTo());
+    }
+  }
+
+  private void onTakenOver(TakenOver m) {
     if (!(m.reply() instanceof Vm.Described)) {
-      m.replyTo().tell(translated(m.reply()));
-      return Behaviors.same();
+      answer(m.reply(), m.replyTo());
+      return;
     }
     context.pipeToSelf(
         CompletableFuture.runAsync(() -> records.takeOver(m.name()), blocking),
         (done, failure) ->
             new Answered(
                 failure == null ? m.reply() : HostRecords.notTakenOver(failure), m.replyTo()));
-    return Behaviors.same();
   }
 
-  private Behavior<Command> end(
+  private void end(
       String name, Function<ActorRef<Vm.Reply>, Vm.Command> how, ActorRef<Reply> replyTo) {
-    return askVm(name, how, SILENT, replyTo, (vm, reply) -> new Deleted(name, vm, reply, replyTo));
+    vms.ask(name, how, replyTo, (vm, reply) -> new Deleted(name, vm, reply, replyTo));
   }
 
   /** The name is free before the caller hears so; that the actor has ended comes later. */
-  private Behavior<Command> onDeleted(Deleted deleted) {
-    boolean gone = vms.get(deleted.name()) != deleted.vm(); // another request was faster
+  private void onDeleted(Deleted deleted) {
+    String name = deleted.name();
+    boolean gone = vms.find(name) != deleted.vm(); // another request was faster
     if (gone || !(deleted.reply() instanceof Vm.Done)) {
       deleted.replyTo().tell(gone ? new Done() : translated(deleted.reply()));
-      return Behaviors.same();
+      return;
     }
-    vms.remove(deleted.name(), deleted.vm());
-    sessions.values().removeIf(session -> deleted.name().equals(session.departing()));
-    reserved.put(deleted.name(), deleted.name());
+    vms.remove(name, deleted.vm());
+    migrations.forgetAllOf(name);
+    vms.reserve(name, name);
     context.pipeToSelf(
-        CompletableFuture.runAsync(() -> records.forget(deleted.name()), blocking),
+        CompletableFuture.runAsync(() -> records.forget(name), blocking),
         (done, failure) ->
             new Forgotten(
-                deleted.name(),
+                name,
                 failure == null ? deleted.reply() : HostRecords.unwritable(failure),
                 deleted.replyTo()));
-    return Behaviors.same();
   }
 
-  private Behavior<Command> onForgotten(Forgotten forgotten) {
-    reserved.remove(forgotten.name());
-    forgotten.replyTo().tell(translated(forgotten.reply()));
-    return Behaviors.same();
+  private void onForgotten(Forgotten forgotten) {
+    vms.release(forgotten.name());
+    answer(forgotten.reply(), forgotten.replyTo());
   }
 
-  private Behavior<Command> listVms(ListVms request) {
-    context.spawnAnonymous(VmLister.create(List.copyOf(vms.values()), records, request.replyTo()));
-    return Behaviors.same();
+  private void listVms(ListVms request) {
+    context.spawnAnonymous(VmLister.create(vms.all(), records, request.replyTo()));
   }
 
-  private Behavior<Command> sendVm(SendVm request) {
-    ActorRef<Vm.Command> vm = vms.get(request.name());
-    if (vm == null) {
-      return reject(request.replyTo(), FailureCode.NO_SUCH_VM, absent(request.name()));
-    }
-    String id = MigrationIds.next();
-    SendOptions options = request.options();
-    sessions.put(
-        id,
-        new Session(
-            request.follower(),
-            request.name(),
-            replyTo -> askVm(request.name(), to -> new Vm.CancelMigration(id, to), replyTo),
-            options.mode() == MemoryMode.HYBRID
-                ? replyTo -> askVm(request.name(), to -> new Vm.SwitchToPostcopy(id, to), replyTo)
-                : replyTo -> reject(replyTo, FailureCode.WRONG_STATE, notHybrid(id))));
-    context.ask(
-        Vm.Reply.class,
-        vm,
-        ASK_TIMEOUT,
-        replyTo ->
-            new Vm.StartMigration(
-                id,
-                seed ->
-                    MigrationSource.session(
-                        MigrationSource.create(
-                            id, options, seed, ledger.depart(request.name()), events)),
-                replyTo),
-        (reply, failure) ->
-            new SendStarted(
-                id, options.destinationUrl(), reply == null ? SILENT : reply, request.replyTo()));
-    return Behaviors.same();
-  }
-
-  private Behavior<Command> onSendStarted(SendStarted started) {
+  private void onSendStarted(SendStarted started) {
     if (started.reply() instanceof Vm.Done) {
       started.replyTo().tell(new MigrationStarted(started.migrationId(), started.url()));
     } else {
-      sessions.remove(started.migrationId());
-      started.replyTo().tell(translated(started.reply()));
+      migrations.forget(started.migrationId());
+      answer(started.reply(), started.replyTo());
     }
-    return Behaviors.same();
   }
 
-  private Behavior<Command> receiveVm(ReceiveVm request) {
-    String id = MigrationIds.next();
-    ActorRef<MigrationDestination.Command> session =
-        context.spawn(
-            MigrationDestination.create(
-                id, request.options(), gate, events, new Listening(request.replyTo())),
-            "receive-" + id);
-    sessions.put(
-        id,
-        new Session(
-            request.follower(),
-            null,
-            replyTo -> {
-              session.tell(new MigrationDestination.Cancel());
-              replyTo.tell(new Done());
-            },
-            replyTo -> reject(replyTo, FailureCode.WRONG_STATE, notHere(id))));
-    context.watchWith(session, new ReceiverGone(id));
-    return Behaviors.same();
-  }
-
-  private Behavior<Command> onSessionEvent(SessionEvent m) {
-    String id = m.event().migrationId();
-    Session session = sessions.get(id);
-    if (session == null) {
-      return Behaviors.same();
+  private void onSessionEvent(SessionEvent m) {
+    MigrationEvent event = m.event();
+    boolean left = migrations.heard(event);
+    if (!(event instanceof MigrationEvent.Progressed)) {
+      // A session that lingers has nothing that is named any more.
+      vms.releaseAllOf(event.migrationId());
     }
-    session.follower().tell(m.event());
-    if (m.event() instanceof MigrationEvent.Progressed) {
-      return Behaviors.same();
-    }
-    if (!mayGoOn(session, m.event())) {
-      sessions.remove(id);
-    }
-    // A session that lingers has nothing that is named any more.
-    reserved.values().removeIf(id::equals);
-    ActorRef<Vm.Command> vm = vms.get(m.event().vm());
-    if (session.departing() != null && m.event() instanceof MigrationEvent.Finished && vm != null) {
+    if (left) {
       // The session told the Vm what became of its guest before it told us. A guest that was
       // preserved is not forgotten.
-      return end(m.event().vm(), Vm.Forget::new, context.getSystem().ignoreRef());
+      end(event.vm(), Vm.Forget::new, context.getSystem().ignoreRef());
     }
-    return Behaviors.same();
   }
 
-  /** A guest that was handed over, and not for good: {@link Vm.Recover}. */
-  private static boolean mayGoOn(Session session, MigrationEvent event) {
-    return session.departing() != null
-        && event instanceof MigrationEvent.Failed failed
-        && failed.failure().guestLocation() != GuestLocation.SOURCE;
-  }
-
-  private Behavior<Command> steer(
-      String id, Function<Session, Consumer<ActorRef<Reply>>> how, ActorRef<Reply> replyTo) {
-    Session session = sessions.get(id);
-    if (session == null) {
-      String reason = "There is no migration " + id + " under way on this node.";
-      return reject(replyTo, FailureCode.WRONG_STATE, reason);
-    }
-    how.apply(session).accept(replyTo);
-    return Behaviors.same();
-  }
-
-  private static String notHybrid(String id) {
-    return "Migration " + id + " cannot switch to postcopy: it was not started in hybrid mode.";
-  }
-
-  private static String notHere(String id) {
-    return "Migration " + id + " arrives here; its source switches it to postcopy.";
-  }
-
-  private Behavior<Command> reserve(Reserve request) {
+  private void reserve(Reserve request) {
     String name = request.name();
-    if (comesBack(name, request.identity())) {
-      Objects.requireNonNull(vms.remove(name)).tell(new Vm.Delete(context.getSystem().ignoreRef()));
+    ActorRef<Vm.Command> former = vms.find(name);
+    if (former != null && comesBack(name, request.identity())) {
+      vms.remove(name, former);
+      former.tell(new Vm.Delete(context.getSystem().ignoreRef()));
     }
-    boolean free = !isTaken(name);
+    boolean free = !vms.isTaken(name);
     if (free) {
-      reserved.put(request.name(), request.migrationId());
+      vms.reserve(name, request.migrationId());
     }
     request.replyTo().tell(free);
-    return Behaviors.same();
   }
 
   /** A guest that an earlier run handed over, and that has changed hands since. */
   private boolean comesBack(String name, @Nullable GuestIdentity identity) {
-    return identity != null
-        && remembered.contains(vms.get(name))
-        && records.isSucceededBy(name, identity);
+    return identity != null && vms.isRemembered(name) && records.isSucceededBy(name, identity);
   }
 
-  private Behavior<Command> admit(Admit m) {
+  private void admit(Admit m) {
     String name = m.spec().name();
-    reserved.remove(name);
-    adopt(name, Vm.arrive(m.spec(), m.machine(), m.migrationId(), m.state(), m.session()));
-    return Behaviors.same();
-  }
-
-  private ActorRef<Vm.Command> adopt(String name, Behavior<Vm.Command> behavior) {
-    ActorRef<Vm.Command> vm = context.spawn(behavior, "vm-" + name + "-" + MigrationIds.next());
-    vms.put(name, vm);
-    context.watchWith(vm, new VmGone(name, vm));
-    return vm;
-  }
-
-  private Behavior<Command> onVmGone(VmGone gone) {
-    vms.remove(gone.name(), gone.vm());
-    remembered.remove(gone.vm());
-    return Behaviors.same();
-  }
-
-  private Behavior<Command> onReceiverGone(ReceiverGone gone) {
-    reserved.values().removeIf(gone.migrationId()::equals);
-    return Behaviors.same();
+    vms.release(name);
+    vms.adopt(name, Vm.arrive(m.spec(), m.machine(), m.migrationId(), m.state(), m.session()));
   }
 
   private Behavior<Command> onStop() {
@@ -573,51 +430,8 @@ public final class VmHost {
     return Behaviors.same();
   }
 
-  private Behavior<Command> askVm(
-      String name, Function<ActorRef<Vm.Reply>, Vm.Command> question, ActorRef<Reply> replyTo) {
-    return askVm(name, question, SILENT, replyTo, (vm, reply) -> new Answered(reply, replyTo));
-  }
-
-  /**
-   * Asks a virtual machine by its name.
-   *
-   * @param silent what is taken for its reply where none comes
-   * @param heard what this actor is told then
-   */
-  private Behavior<Command> askVm(
-      String name,
-      Function<ActorRef<Vm.Reply>, Vm.Command> question,
-      Vm.Reply silent,
-      ActorRef<Reply> replyTo,
-      BiFunction<ActorRef<Vm.Command>, Vm.Reply, Command> heard) {
-    ActorRef<Vm.Command> vm = vms.get(name);
-    if (vm == null) {
-      return reject(replyTo, FailureCode.NO_SUCH_VM, absent(name));
-    }
-    return ask(vm, question, silent, reply -> heard.apply(vm, reply));
-  }
-
-  private Behavior<Command> describe(ActorRef<Vm.Command> vm, ActorRef<Reply> replyTo) {
-    return ask(vm, Vm.Describe::new, SILENT, reply -> new Answered(reply, replyTo));
-  }
-
-  private Behavior<Command> ask(
-      ActorRef<Vm.Command> vm,
-      Function<ActorRef<Vm.Reply>, Vm.Command> question,
-      Vm.Reply silent,
-      Function<Vm.Reply, Command> heard) {
-    context.ask(
-        Vm.Reply.class,
-        vm,
-        ASK_TIMEOUT,
-        question::apply,
-        (reply, failure) -> heard.apply(reply == null ? silent : reply));
-    return Behaviors.same();
-  }
-
-  private Behavior<Command> onAnswered(Answered answered) {
-    answered.replyTo().tell(translated(answered.reply()));
-    return Behaviors.same();
+  private void answer(Vm.Reply reply, ActorRef<Reply> replyTo) {
+    replyTo.tell(translated(reply));
   }
 
   private Reply translated(Vm.Reply reply) {
@@ -633,30 +447,7 @@ public final class VmHost {
     return new Done();
   }
 
-  private boolean isTaken(String name) {
-    return vms.containsKey(name) || reserved.containsKey(name);
-  }
-
-  private static String absent(String name) {
-    return "This node has no VM named " + name + ".";
-  }
-
-  private static Behavior<Command> reject(
-      ActorRef<Reply> replyTo, FailureCode code, String reason) {
+  private static void reject(ActorRef<Reply> replyTo, FailureCode code, String reason) {
     replyTo.tell(new Rejected(code, reason));
-    return Behaviors.same();
-  }
-
-  /** Carries the session's first answer, the address it listens at, to the caller. */
-  private record Listening(ActorRef<Reply> replyTo) implements MigrationDestination.Bound {
-    @Override
-    public void listening(String migrationId, String url) {
-      replyTo.tell(new MigrationStarted(migrationId, url));
-    }
-
-    @Override
-    public void failed(FailureCode code, String reason) {
-      replyTo.tell(new Rejected(code, reason));
-    }
   }
 }
