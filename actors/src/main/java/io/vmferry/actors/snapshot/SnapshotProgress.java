@@ -11,6 +11,12 @@ public interface SnapshotProgress {
   /** So many bytes of memory more are done, holes included. */
   default void done(long memoryBytes) {}
 
+  /**
+   * The guest has all of its memory, and pages of its working set are kept together now, so many
+   * bytes: {@link #done} counts these from here on.
+   */
+  default void packs(long memoryBytes) {}
+
   /** Something went wrong that does not matter to the guest; one sentence for the user. */
   default void warns(String sentence) {}
 }

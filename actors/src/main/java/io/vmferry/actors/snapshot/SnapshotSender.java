@@ -8,6 +8,7 @@ import io.vmferry.kvm.sandbox.SandboxRole;
 import io.vmferry.streams.config.VmMigrationConfig;
 import io.vmferry.streams.pages.PresentBitmap;
 import io.vmferry.streams.sandbox.Sandbox;
+import io.vmferry.streams.snapshot.PackedPages;
 import io.vmferry.streams.snapshot.SnapshotMemory;
 import io.vmferry.streams.snapshot.SnapshotReader;
 import io.vmferry.streams.snapshot.Workers;
@@ -117,7 +118,7 @@ public final class SnapshotSender implements AutoCloseable {
         }
       }
       if (record != null) {
-        record.pack();
+        record.pack(packing());
       }
     }
   }
@@ -129,6 +130,20 @@ public final class SnapshotSender implements AutoCloseable {
     } else {
       files.fill(record);
     }
+  }
+
+  private PackedPages.Progress packing() {
+    return new PackedPages.Progress() {
+      @Override
+      public void begins(long bytes) {
+        progress.packs(bytes);
+      }
+
+      @Override
+      public void done(long bytes) {
+        progress.done(bytes);
+      }
+    };
   }
 
   private WorkingSetRecord record(SnapshotMemory files) {

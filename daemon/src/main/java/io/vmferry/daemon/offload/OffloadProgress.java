@@ -19,6 +19,7 @@ public final class OffloadProgress implements SnapshotProgress {
   private final Terminal terminal;
   private final boolean json;
   private final @Nullable String name;
+  private boolean packing;
   private long total;
   private long done;
   private long shownNanos = System.nanoTime();
@@ -52,6 +53,14 @@ public final class OffloadProgress implements SnapshotProgress {
   }
 
   @Override
+  public synchronized void packs(long memoryBytes) {
+    finish();
+    packing = true;
+    begins(memoryBytes);
+    show();
+  }
+
+  @Override
   public synchronized void done(long memoryBytes) {
     done += memoryBytes;
     long now = System.nanoTime();
@@ -78,17 +87,24 @@ public final class OffloadProgress implements SnapshotProgress {
   private void show() {
     if (json) {
       String named = name == null ? "" : "\"name\":\"" + name + "\",";
-      terminal.out().printf("{%s\"bytes_done\":%d,\"bytes_total\":%d}%n", named, done, total);
+      String step = packing ? "\"step\":\"working-set\"," : "";
+      terminal
+          .out()
+          .printf("{%s%s\"bytes_done\":%d,\"bytes_total\":%d}%n", named, step, done, total);
     } else if (terminal.interactive()) {
       List<String> figures = List.of(figures());
-      terminal.drawOver(ProgressText.bar("memory", percent(), figures, terminal.columns() - 1));
+      terminal.drawOver(ProgressText.bar(what(), percent(), figures, terminal.columns() - 1));
       lineOpen = true;
     } else {
       terminal
           .out()
-          .println((name == null ? "memory" : name) + ": " + percent() + " %, " + figures());
+          .println((name == null ? what() : name) + ": " + percent() + " %, " + figures());
     }
     terminal.out().flush();
+  }
+
+  private String what() {
+    return packing ? "working set" : "memory";
   }
 
   private String figures() {

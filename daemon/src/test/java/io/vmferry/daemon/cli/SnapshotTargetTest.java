@@ -71,6 +71,25 @@ class SnapshotTargetTest {
   }
 
   @Test
+  void pagesThatAreKeptTogetherAreAStepOfTheirOwn() throws Exception {
+    keep(
+        (listening, writer, shown) -> {
+          shown.begins(10);
+          shown.done(10);
+          shown.packs(4);
+          shown.done(4);
+          return 10;
+        });
+
+    assertEquals(
+        List.of(
+            "{\"bytes_done\":10,\"bytes_total\":10}",
+            "{\"step\":\"working-set\",\"bytes_done\":0,\"bytes_total\":4}",
+            "{\"step\":\"working-set\",\"bytes_done\":4,\"bytes_total\":4}"),
+        err.toString().lines().toList());
+  }
+
+  @Test
   void whatWasBegunIsGoneWhenItFails() throws Exception {
     IOException refused = new IOException("The VMM gave up.");
 

@@ -44,6 +44,7 @@ import java.util.Random;
 import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.LongAdder;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -98,6 +99,7 @@ class RemoteStoreIT {
   void pagesThatGuestsDemandAreKeptTogetherThere() throws Exception {
     StoreKey key = key();
     List<String> warnings = new ArrayList<>();
+    LongAdder packedBytes = new LongAdder();
     try (RemoteStore store = open(server.address())) {
       write(store, "one", new ChunkedWriter.Options(null, true, key));
       try (ChunkedReader reader = ChunkedReader.open(store, "one", key)) {
@@ -106,11 +108,12 @@ class RemoteStoreIT {
           record.faulted(new MemoryRange(at, 4096));
         }
         record.keep();
-        record.pack();
+        record.pack(packedBytes::add);
       }
       try (ChunkedReader reader = ChunkedReader.open(store, "one", key);
           SnapshotMemory served = SnapshotMemory.create(reader, PageSize.KIB_4)) {
         PackedPages packed = reader.packedPages();
+        assertEquals(packed.pieces().get(0).lengthBytes(), packedBytes.sum());
         assertEquals(1, packed.pieces().size());
         assertEquals(Guests.LOW_BYTES / store.chunkBytes(), packed.pieces().get(0).runs().size());
         served.fill(WorkingSetRecord.open(reader, memory, true, warnings::add));

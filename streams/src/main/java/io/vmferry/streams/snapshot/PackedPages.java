@@ -54,7 +54,17 @@ public interface PackedPages {
    * Keeps what is not kept yet, as far as that spares a reader something.
    *
    * @param runs the working set, in the order of demand
+   * @param progress told how far it is; not at all where nothing is to be done
    * @throws IOException if the snapshot cannot be read or there is no room
    */
-  void add(List<PageRun> runs) throws IOException;
+  void add(List<PageRun> runs, Progress progress) throws IOException;
+
+  /** Follows {@link #add}, on its thread. */
+  interface Progress {
+    /** So many bytes of memory are to be kept. */
+    default void begins(long bytes) {}
+
+    /** So many more are. */
+    void done(long bytes);
+  }
 }

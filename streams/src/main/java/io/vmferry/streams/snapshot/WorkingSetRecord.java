@@ -216,13 +216,15 @@ public final class WorkingSetRecord {
   /**
    * Keeps the pages of the record together too, where that is worth it. That reads the snapshot,
    * which may take as long as a restore.
+   *
+   * @param progress told how far it is
    */
-  public void pack() {
+  public void pack(PackedPages.Progress progress) {
     if (packed == null || runs.isEmpty()) {
       return;
     }
     try {
-      packed.add(runs);
+      packed.add(runs, progress);
     } catch (IOException e) {
       warnings.accept("The working set cannot be packed. " + e.getMessage());
     }

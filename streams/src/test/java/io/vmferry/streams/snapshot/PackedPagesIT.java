@@ -45,8 +45,25 @@ class PackedPagesIT {
 
   private final Random random = new Random(1);
   private final List<String> warnings = new ArrayList<>();
+  private final Packed packed = new Packed();
   private GuestMemory memory;
   private LocalStore store;
+
+  /** What was said of bytes that are kept together. */
+  private static final class Packed implements PackedPages.Progress {
+    private long wanted;
+    private long done;
+
+    @Override
+    public void begins(long bytes) {
+      wanted += bytes;
+    }
+
+    @Override
+    public void done(long bytes) {
+      done += bytes;
+    }
+  }
 
   @BeforeEach
   void fill() throws IOException {
@@ -100,7 +117,7 @@ class PackedPagesIT {
     WorkingSetRecord record = open(reader);
     demands.forEach(record::faulted);
     record.keep();
-    record.pack();
+    record.pack(packed);
   }
 
   private Path pack(SnapshotReader reader) {
@@ -152,6 +169,8 @@ class PackedPagesIT {
     try (ChunkedReader reader = ChunkedReader.open(store, "t", key)) {
       List<MemoryRange> pages = scattered(3);
       restore(reader, pages);
+      assertEquals(pages.size() * PAGE, packed.wanted);
+      assertEquals(packed.wanted, packed.done);
       hideChunks();
 
       assertLoads(reader, pages);
@@ -185,6 +204,7 @@ class PackedPagesIT {
       assertFalse(Files.exists(pack(reader)), "most of what is read is wanted");
       restore(reader, scattered(3));
       assertFalse(Files.exists(pack(reader)), "still");
+      assertEquals(0, packed.wanted);
       assertRestores(reader);
     }
     assertEquals(List.of(), warnings);

@@ -94,7 +94,7 @@ final class StorePack implements PackedPages {
   }
 
   @Override
-  public void add(List<PageRun> runs) throws IOException {
+  public void add(List<PageRun> runs, Progress progress) throws IOException {
     PackTable before = damaged ? PackTable.empty(generation) : table();
     long kept = keptBytes(before, runs);
     if (kept < 0) {
@@ -107,12 +107,14 @@ final class StorePack implements PackedPages {
     if (!pays(fresh)) {
       return;
     }
+    progress.begins(lengthBytes(fresh));
     List<Piece> pieces = new ArrayList<>(before.pieces());
     pieces.addAll(fresh);
     List<ChunkName> names = new ArrayList<>(before.names());
     try (ChunkSealer sealer = new ChunkSealer(files.chunkBytes(), true, key)) {
       for (List<Piece> part : parts(fresh)) {
         names.addAll(pack(part, sealer));
+        progress.done(lengthBytes(part));
       }
     }
     PackTable grown = new PackTable(generation, pieces, names);
@@ -190,12 +192,15 @@ final class StorePack implements PackedPages {
     return pieces;
   }
 
+  private static long lengthBytes(List<Piece> pieces) {
+    return pieces.stream().mapToLong(Piece::lengthBytes).sum();
+  }
+
   private boolean pays(List<Piece> pieces) {
-    long wanted = 0;
+    long wanted = lengthBytes(pieces);
     Set<Long> chunks = new HashSet<>();
     for (Piece piece : pieces) {
       for (PageRun run : piece.runs()) {
-        wanted += run.lengthBytes();
         long last = (run.gpa() + run.lengthBytes() - 1) / files.chunkBytes();
         for (long chunk = run.gpa() / files.chunkBytes(); chunk <= last; chunk++) {
           chunks.add(chunk);
