@@ -137,22 +137,29 @@ final class HostedMigrations {
     return "Migration " + id + " arrives here; its source switches it to postcopy.";
   }
 
+  /** Whether the guest has left this host by it, for good. */
+  boolean isDeparture(MigrationEvent event) {
+    Session session = sessions.get(event.migrationId());
+    return session != null
+        && session.departing() != null
+        && event instanceof MigrationEvent.Finished;
+  }
+
   /**
-   * Tells who follows the migration.
+   * Forgets a migration that has ended.
    *
-   * @return whether the guest has left this host by it, for good
+   * @return tells who follows it
    */
-  boolean heard(MigrationEvent event) {
+  Runnable heard(MigrationEvent event) {
     String id = event.migrationId();
     Session session = sessions.get(id);
     if (session == null) {
-      return false;
+      return () -> {};
     }
-    session.follower().tell(event);
     if (!(event instanceof MigrationEvent.Progressed) && !mayGoOn(session, event)) {
       sessions.remove(id);
     }
-    return session.departing() != null && event instanceof MigrationEvent.Finished;
+    return () -> session.follower().tell(event);
   }
 
   /** A guest that was handed over, and not for good: {@link Vm.Recover}. */

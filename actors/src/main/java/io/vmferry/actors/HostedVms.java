@@ -133,16 +133,32 @@ final class HostedVms {
       BiFunction<ActorRef<Vm.Command>, Vm.Reply, VmHost.Command> heard) {
     ActorRef<Vm.Command> vm = vms.get(name);
     if (vm == null) {
-      String reason = "This node has no VM named " + name + ".";
-      replyTo.tell(new VmHost.Rejected(FailureCode.NO_SUCH_VM, reason));
+      replyTo.tell(absent(name));
     } else {
       ask(vm, question, silent, reply -> heard.apply(vm, reply));
     }
   }
 
+  /** What is answered of a name that no virtual machine has. */
+  static VmHost.Rejected absent(String name) {
+    return new VmHost.Rejected(FailureCode.NO_SUCH_VM, "This node has no VM named " + name + ".");
+  }
+
+  /**
+   * Asks one.
+   *
+   * @param heard what the host is told then
+   */
+  void ask(
+      ActorRef<Vm.Command> vm,
+      Function<ActorRef<Vm.Reply>, Vm.Command> question,
+      Function<Vm.Reply, VmHost.Command> heard) {
+    ask(vm, question, SILENT, heard);
+  }
+
   /** Has one describe itself to the caller. */
   void describe(ActorRef<Vm.Command> vm, ActorRef<VmHost.Reply> replyTo) {
-    ask(vm, Vm.Describe::new, SILENT, reply -> new VmHost.Answered(reply, replyTo));
+    ask(vm, Vm.Describe::new, reply -> new VmHost.Answered(reply, replyTo));
   }
 
   private void ask(

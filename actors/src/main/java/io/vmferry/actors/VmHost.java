@@ -136,7 +136,7 @@ public final class VmHost {
       VmSpec spec, @Nullable Machine machine, @Nullable Throwable failure, ActorRef<Reply> replyTo)
       implements Command {}
 
-  record Deleted(String name, ActorRef<Vm.Command> vm, Vm.Reply reply, ActorRef<Reply> replyTo)
+  record Deleted(String name, ActorRef<Vm.Command> vm, Vm.Reply reply, Consumer<Reply> then)
       implements Command {}
 
   record Answered(Vm.Reply reply, ActorRef<Reply> replyTo) implements Command {}
@@ -144,7 +144,7 @@ public final class VmHost {
   record SendStarted(String migrationId, String url, Vm.Reply reply, ActorRef<Reply> replyTo)
       implements Command {}
 
-  record Forgotten(String name, Vm.Reply reply, ActorRef<Reply> replyTo) implements Command {}
+  record Forgotten(String name, Vm.Reply reply, Consumer<Reply> then) implements Command {}
 
   record TakenOver(String name, Vm.Reply reply, ActorRef<Reply> replyTo) implements Command {}
 
@@ -319,7 +319,7 @@ public final class VmHost {
               STILL_TRYING,
               replyTo,
               (vm, reply) -> new Recovered(vm, reply, replyTo));
-      case DELETE -> end(name, Vm.Delete::new, replyTo);
+      case DELETE -> end(name, Vm.Delete::new, replyTo::tell);
     }
   }
 
@@ -344,16 +344,21 @@ public final class VmHost {
   }
 
   private void end(
-      String name, Function<ActorRef<Vm.Reply>, Vm.Command> how, ActorRef<Reply> replyTo) {
-    vms.ask(name, how, replyTo, (vm, reply) -> new Deleted(name, vm, reply, replyTo));
+      String name, Function<ActorRef<Vm.Reply>, Vm.Command> how, Consumer<Reply> then) {
+    ActorRef<Vm.Command> vm = vms.find(name);
+    if (vm == null) {
+      then.accept(HostedVms.absent(name));
+    } else {
+      vms.ask(vm, how, reply -> new Deleted(name, vm, reply, then));
+    }
   }
 
-  /** The name is free before the caller hears so; that the actor has ended comes later. */
+  /** The name is free before anybody hears so; that the actor has ended comes later. */
   private void onDeleted(Deleted deleted) {
     String name = deleted.name();
     boolean gone = vms.find(name) != deleted.vm(); // another request was faster
     if (gone || !(deleted.reply() instanceof Vm.Done)) {
-      deleted.replyTo().tell(gone ? new Done() : translated(deleted.reply()));
+      deleted.then().accept(gone ? new Done() : translated(deleted.reply()));
       return;
     }
     vms.remove(name, deleted.vm());
@@ -365,12 +370,12 @@ public final class VmHost {
             new Forgotten(
                 name,
                 failure == null ? deleted.reply() : HostRecords.unwritable(failure),
-                deleted.replyTo()));
+                deleted.then()));
   }
 
   private void onForgotten(Forgotten forgotten) {
     vms.release(forgotten.name());
-    answer(forgotten.reply(), forgotten.replyTo());
+    forgotten.then().accept(translated(forgotten.reply()));
   }
 
   private void listVms(ListVms request) {
@@ -388,15 +393,18 @@ public final class VmHost {
 
   private void onSessionEvent(SessionEvent m) {
     MigrationEvent event = m.event();
-    boolean left = migrations.heard(event);
+    boolean left = migrations.isDeparture(event);
+    Runnable tellFollower = migrations.heard(event);
     if (!(event instanceof MigrationEvent.Progressed)) {
       // A session that lingers has nothing that is named any more.
       vms.releaseAllOf(event.migrationId());
     }
     if (left) {
       // The session told the Vm what became of its guest before it told us. A guest that was
-      // preserved is not forgotten.
-      end(event.vm(), Vm.Forget::new, context.getSystem().ignoreRef());
+      // preserved is not forgotten. Who hears that it has left may use its name at once.
+      end(event.vm(), Vm.Forget::new, reply -> tellFollower.run());
+    } else {
+      tellFollower.run();
     }
   }
 

@@ -23,6 +23,9 @@ import java.nio.file.Path;
 import java.time.Duration;
 import org.apache.pekko.actor.testkit.typed.javadsl.ActorTestKit;
 import org.apache.pekko.actor.testkit.typed.javadsl.TestProbe;
+import org.apache.pekko.actor.typed.ActorRef;
+import org.apache.pekko.actor.typed.Behavior;
+import org.apache.pekko.actor.typed.javadsl.Behaviors;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -95,6 +98,44 @@ class MigrationIT {
 
     assertEquals(0, destination.awaitSweeps("many", 2).guest().mismatches());
     destination.delete("many");
+  }
+
+  @Test
+  void theNameOfAGuestIsFreeOnceItIsSaidThatItHasLeft() {
+    for (int i = 0; i < 10; i++) {
+      source.create(spec("leaver", 1));
+      source.change("leaver", VmHost.Change.BOOT);
+      TestProbe<VmHost.Reply> created = KIT.createTestProbe(VmHost.Reply.class);
+      TestProbe<MigrationEvent> received = KIT.createTestProbe(MigrationEvent.class);
+
+      String url = receive(MemoryMode.PRECOPY, received);
+      source.send(
+          "leaver",
+          options(url, MemoryMode.PRECOPY, 1),
+          KIT.spawn(atTheEnd(() -> createLeaver(created.getRef()))));
+
+      created.expectMessageClass(VmHost.Described.class, Duration.ofSeconds(30));
+      assertInstanceOf(MigrationEvent.Finished.class, TestHost.ending(received));
+      source.delete("leaver");
+      destination.delete("leaver");
+    }
+  }
+
+  private void createLeaver(ActorRef<VmHost.Reply> replyTo) {
+    source.tell(new VmHost.CreateVm(spec("leaver", 1), replyTo));
+  }
+
+  /** Does something as soon as a migration has ended well. */
+  private static Behavior<MigrationEvent> atTheEnd(Runnable then) {
+    return Behaviors.receive(MigrationEvent.class)
+        .onMessage(
+            MigrationEvent.Finished.class,
+            m -> {
+              then.run();
+              return Behaviors.stopped();
+            })
+        .onAnyMessage(m -> Behaviors.same())
+        .build();
   }
 
   @Test

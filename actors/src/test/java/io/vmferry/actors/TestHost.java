@@ -87,9 +87,13 @@ final class TestHost {
         VmHost.MigrationStarted.class, to -> new VmHost.ReceiveVm(options, events.getRef(), to));
   }
 
+  /** Starts to send; the probe hears the session's events. */
   VmHost.MigrationStarted send(String name, SendOptions options, TestProbe<MigrationEvent> events) {
-    return ask(
-        VmHost.MigrationStarted.class, to -> new VmHost.SendVm(name, options, events.getRef(), to));
+    return send(name, options, events.getRef());
+  }
+
+  VmHost.MigrationStarted send(String name, SendOptions options, ActorRef<MigrationEvent> events) {
+    return ask(VmHost.MigrationStarted.class, to -> new VmHost.SendVm(name, options, events, to));
   }
 
   /** Waits until the standard guest has reported so many more sweeps on every vCPU. */
