@@ -18,6 +18,9 @@ enum Mode {
   // The guest outruns this, so that precopy does not end and hybrid switches.
   private static final long SLOW_BYTES_PER_SECOND = 8 * MIB;
 
+  // The guest runs, and demands pages, before all have been pushed.
+  private static final long PUSHED_BYTES_PER_SECOND = 64 * MIB;
+
   private final String memoryMode;
   private final int connections;
 
@@ -47,7 +50,9 @@ enum Mode {
             .timeout(60, "ignore")
             .verify(true)
             .compression("off");
-    if (this == HYBRID) {
+    if (this == POSTCOPY) {
+      request.bandwidth(PUSHED_BYTES_PER_SECOND);
+    } else if (this == HYBRID) {
       request
           .downtimeMs(20)
           .timeout(2, "ignore")
