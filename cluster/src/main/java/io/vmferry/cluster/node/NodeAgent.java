@@ -63,6 +63,7 @@ public final class NodeAgent extends AbstractBehavior<NodeAgent.Command> {
   public record StatusUnavailable(String node, String reason) implements StatusReply {}
 
   record HostListed(
+      long look,
       VmHost.@Nullable Reply reply,
       @Nullable Throwable failure,
       @Nullable ActorRef<StatusReply> replyTo)
@@ -79,7 +80,10 @@ public final class NodeAgent extends AbstractBehavior<NodeAgent.Command> {
   private @Nullable String httpUrl;
   private @Nullable NodeStatus published;
   private long publishedNanos;
-  private long sequence;
+  // Questions to the host are numbered, and so are statuses, by the question: the answers may
+  // overtake each other.
+  private long looks;
+  private long answeredLook;
 
   /**
    * Creates the agent.
@@ -139,13 +143,14 @@ public final class NodeAgent extends AbstractBehavior<NodeAgent.Command> {
   }
 
   private Behavior<Command> look(@Nullable ActorRef<StatusReply> replyTo) {
+    long look = ++looks;
     getContext()
         .ask(
             VmHost.Reply.class,
             host,
             settings.hostTimeout(),
             VmHost.ListVms::new,
-            (reply, failure) -> new HostListed(reply, failure, replyTo));
+            (reply, failure) -> new HostListed(look, reply, failure, replyTo));
     return this;
   }
 
@@ -156,8 +161,11 @@ public final class NodeAgent extends AbstractBehavior<NodeAgent.Command> {
       return unavailable(message.replyTo(), "its VM host does not answer");
     }
     try {
-      NodeStatus status = describe(listed, facts.read());
-      publish(status);
+      NodeStatus status = describe(listed, facts.read(), message.look());
+      if (message.look() > answeredLook) {
+        answeredLook = message.look();
+        publish(status);
+      }
       if (message.replyTo() != null) {
         message.replyTo().tell(new Status(status));
       }
@@ -175,7 +183,7 @@ public final class NodeAgent extends AbstractBehavior<NodeAgent.Command> {
     return this;
   }
 
-  private NodeStatus describe(VmHost.Listed listed, Host now) {
+  private NodeStatus describe(VmHost.Listed listed, Host now, long look) {
     List<GuestStatus> guests = listed.vms().stream().map(GuestStatus::of).toList();
     return new NodeStatus(
         settings.nodeName(),
@@ -184,7 +192,7 @@ public final class NodeAgent extends AbstractBehavior<NodeAgent.Command> {
         httpUrl,
         now,
         guests,
-        ++sequence,
+        look,
         getContext().getSelf());
   }
 

@@ -16,8 +16,8 @@ import org.jspecify.annotations.Nullable;
  * @param httpUrl where its management routes listen, or null while they do not
  * @param host what its host is and has
  * @param guests by name
- * @param sequence counts its publications, so that a reader can tell an old one from a new one
- *     without trusting two hosts' clocks
+ * @param sequence the number of the look at the host that it is of: an old one is told from a new
+ *     one by it without trusting two hosts' clocks
  * @param agent its agent
  */
 public record NodeStatus(

@@ -109,7 +109,6 @@ class NodeAgentTest {
 
     agent.tell(new NodeAgent.Refresh());
     hostLists();
-    // Answers to two questions may overtake each other on their way.
     directory.expectNoMessage();
     agent.tell(new NodeAgent.Refresh());
     hostLists(GUEST);
@@ -117,6 +116,23 @@ class NodeAgentTest {
     NodeStatus next = published();
     assertEquals(1, next.guests().size());
     assertEquals(first + 2, next.sequence());
+  }
+
+  @Test
+  void anAnswerThatIsOvertakenByALaterOneIsNotPublished() {
+    ActorRef<NodeAgent.Command> agent = agent(SELDOM);
+    hostLists();
+    published();
+    agent.tell(new NodeAgent.Refresh());
+    agent.tell(new NodeAgent.GetStatus(asker.getRef()));
+    VmHost.ListVms earlier = host.expectMessageClass(VmHost.ListVms.class, PATIENCE);
+    hostLists(GUEST);
+    assertEquals(1, published().guests().size());
+    asker.expectMessageClass(NodeAgent.Status.class, PATIENCE);
+
+    earlier.replyTo().tell(new VmHost.Listed(List.of()));
+
+    directory.expectNoMessage();
   }
 
   @Test
