@@ -11,7 +11,7 @@ import org.jspecify.annotations.Nullable;
  * @param detectionMillis from the fault until a side said that it recovers, or that the migration
  *     had failed; null if none did
  * @param recoveryMillis from the fault until both sides had ended and the guest was seen working;
- *     null if it waits or is lost
+ *     null if it waits, is lost or was damaged
  * @param faults what should not be: empty if the scenario went well
  */
 record Outcome(

@@ -95,7 +95,8 @@ final class ScenarioRun {
     boolean told = digestsDiffer();
     if (verdict.place() != null) {
       mismatches = work(verdict.place(), told);
-      recoveryMillis = millis(System.nanoTime() - sprungNanos);
+      // A guest whose memory is damaged has not recovered, though it may work.
+      recoveryMillis = told ? null : Long.valueOf(millis(System.nanoTime() - sprungNanos));
     }
     judge(told, mismatches);
     String leak = cleanUp();
