@@ -5,6 +5,7 @@ import io.vmferry.streams.transport.Connection;
 import io.vmferry.streams.wire.Command;
 import io.vmferry.streams.wire.Extensions;
 import io.vmferry.streams.wire.MemoryRange;
+import io.vmferry.streams.wire.PeerRefusedException;
 import io.vmferry.streams.wire.ProtocolException;
 import io.vmferry.streams.wire.Response;
 import io.vmferry.streams.wire.WireFormat;
@@ -63,7 +64,8 @@ final class FaultAnswers {
   /**
    * Waits for answers and takes all that have come.
    *
-   * @throws ProtocolException if the source refuses a page or breaks the protocol
+   * @throws PeerRefusedException if the source has not got a page
+   * @throws ProtocolException if it breaks the protocol
    * @throws IOException if the connection fails or ends, or a page cannot be installed
    */
   void take() throws IOException {
@@ -98,7 +100,7 @@ final class FaultAnswers {
     }
   }
 
-  private Response decode() throws ProtocolException {
+  private Response decode() throws ProtocolException, PeerRefusedException {
     long offset = connection.bytesRead() - hot.remaining();
     try {
       Response response = Response.decode(hot);
@@ -106,15 +108,13 @@ final class FaultAnswers {
         throw new ProtocolException("nothing, as no page was asked for", response.toString());
       }
       boolean isEnd = requests.oldest() == FaultRequests.END;
-      if (isEnd) {
-        response.requireEmpty(Command.FILLED);
-      } else {
+      if (!isEnd) {
         WireLimits.checkPageAnswer(response, pageBytes, agreed);
-      }
-      if (!response.isOk()) {
-        throw new ProtocolException(
-            isEnd ? "ok to the end" : "the page at " + arriving.pages().gpaOf(requests.oldest()),
-            "status " + response.status());
+        if (!response.isOk()) {
+          throw PeerRefusedException.ofPage(arriving.pages().gpaOf(requests.oldest()));
+        }
+      } else if (!response.requireEmpty(Command.FILLED).isOk()) {
+        throw new ProtocolException("ok to the end", "status " + response.status());
       }
       return response;
     } catch (ProtocolException e) {

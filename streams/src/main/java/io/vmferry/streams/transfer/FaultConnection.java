@@ -91,9 +91,10 @@ public final class FaultConnection implements AutoCloseable {
 
   /**
    * Completes when every page is present and the source knows; the connection is closed then. Fails
-   * with {@link ProtocolException} if the source refuses a page or breaks the protocol, and with
-   * another {@link IOException} if the connection fails or a page cannot be installed: the pages
-   * that are present are good, and the rest can be fetched over another connection.
+   * with {@link io.vmferry.streams.wire.PeerRefusedException} if the source has not got a page,
+   * with {@link ProtocolException} if it breaks the protocol, and with another {@link IOException}
+   * if the connection fails or a page cannot be installed: the pages that are present are good, and
+   * the rest can be fetched over another connection.
    */
   public CompletionStage<Void> finished() {
     return finished.minimalCompletionStage();

@@ -23,6 +23,7 @@ import io.vmferry.streams.transport.Connection;
 import io.vmferry.streams.transport.PeerStalledException;
 import io.vmferry.streams.wire.Extensions;
 import io.vmferry.streams.wire.MemoryRange;
+import io.vmferry.streams.wire.PeerRefusedException;
 import io.vmferry.streams.wire.ProtocolException;
 import io.vmferry.streams.wire.Request;
 import io.vmferry.streams.wire.Response;
@@ -237,8 +238,9 @@ class FaultConnectionIT {
 
     pair.source().writeFully(error.flip());
 
-    String message = failure(ProtocolException.class, finished).getMessage();
-    assertTrue(message.contains("the page at 0x0"), message);
+    assertEquals(
+        "The source cannot bring the page at 0x0; its log says why.",
+        failure(PeerRefusedException.class, finished).getMessage());
   }
 
   @Test
