@@ -3,11 +3,7 @@ package io.vmferry.streams.protocol;
 import io.vmferry.streams.wire.Command;
 import io.vmferry.streams.wire.Extensions;
 import io.vmferry.streams.wire.ProtocolException;
-import java.util.EnumMap;
-import java.util.Map;
 import java.util.Set;
-import java.util.TreeSet;
-import java.util.stream.Collectors;
 
 /**
  * Where the destination stands on the main connection. A command that is not legal in the state
@@ -46,54 +42,41 @@ public enum DestinationState {
   /** The migration has failed or was abandoned. Final. */
   ABORTED;
 
-  private static final Map<DestinationState, Map<Command, DestinationState>> NEXT =
-      new EnumMap<>(DestinationState.class);
+  private static final CommandTable<DestinationState> TABLE =
+      new CommandTable<>(DestinationState.class);
 
   static {
-    for (DestinationState state : values()) {
-      NEXT.put(state, new EnumMap<>(Command.class));
-    }
-    allow(ESTABLISHED, Command.START, STARTED);
-    allow(STARTED, Command.MEMORY_FD, MEMORY_FDS_RECEIVED);
-    allow(STARTED, Command.IDENTIFY, STARTED);
-    allow(STARTED, Command.CONFIG, CONFIGURED);
-    allow(MEMORY_FDS_RECEIVED, Command.MEMORY_FD, MEMORY_FDS_RECEIVED);
-    allow(MEMORY_FDS_RECEIVED, Command.CONFIG, CONFIGURED);
-    allow(CONFIGURED, Command.MEMORY, CONFIGURED);
-    allow(CONFIGURED, Command.MEMORY_ZERO, CONFIGURED);
-    allow(CONFIGURED, Command.MEMORY_COMPRESSED, CONFIGURED);
-    allow(CONFIGURED, Command.STATE, STATE_RECEIVED);
-    allow(CONFIGURED, Command.DISCARD, DISCARDED);
-    allow(DISCARDED, Command.DISCARD, DISCARDED);
-    allow(DISCARDED, Command.STATE, STATE_RECEIVED);
-    allow(STATE_RECEIVED, Command.COMPLETE, COMPLETED);
-    allow(STATE_RECEIVED, Command.COMPLETE_PAUSED, COMPLETED);
-    allow(COMPLETED, Command.SETTLED, SETTLED);
+    TABLE.allow(ESTABLISHED, Command.START, STARTED);
+    TABLE.allow(STARTED, Command.MEMORY_FD, MEMORY_FDS_RECEIVED);
+    TABLE.allow(STARTED, Command.IDENTIFY, STARTED);
+    TABLE.allow(STARTED, Command.CONFIG, CONFIGURED);
+    TABLE.allow(MEMORY_FDS_RECEIVED, Command.MEMORY_FD, MEMORY_FDS_RECEIVED);
+    TABLE.allow(MEMORY_FDS_RECEIVED, Command.CONFIG, CONFIGURED);
+    TABLE.allow(CONFIGURED, Command.MEMORY, CONFIGURED);
+    TABLE.allow(CONFIGURED, Command.MEMORY_ZERO, CONFIGURED);
+    TABLE.allow(CONFIGURED, Command.MEMORY_COMPRESSED, CONFIGURED);
+    TABLE.allow(CONFIGURED, Command.STATE, STATE_RECEIVED);
+    TABLE.allow(CONFIGURED, Command.DISCARD, DISCARDED);
+    TABLE.allow(DISCARDED, Command.DISCARD, DISCARDED);
+    TABLE.allow(DISCARDED, Command.STATE, STATE_RECEIVED);
+    TABLE.allow(STATE_RECEIVED, Command.COMPLETE, COMPLETED);
+    TABLE.allow(STATE_RECEIVED, Command.COMPLETE_PAUSED, COMPLETED);
+    TABLE.allow(COMPLETED, Command.SETTLED, SETTLED);
     for (DestinationState state : values()) {
       if (state.compareTo(COMPLETED) < 0) {
-        allow(state, Command.ABANDON, ABORTED);
+        TABLE.allow(state, Command.ABANDON, ABORTED);
       }
     }
   }
 
-  private static void allow(DestinationState from, Command command, DestinationState to) {
-    moves(from).put(command, to);
-  }
-
-  private static Map<Command, DestinationState> moves(DestinationState from) {
-    return NEXT.getOrDefault(from, Map.of());
-  }
-
   /** Whether the command may come now, with these extensions agreed. */
   public boolean permits(Command command, Extensions agreed) {
-    return agreed.permit(command) && moves(this).containsKey(command);
+    return TABLE.permits(this, command, agreed);
   }
 
   /** The commands that may come now, with these extensions agreed; none in a final state. */
   public Set<Command> permitted(Extensions agreed) {
-    return moves(this).keySet().stream()
-        .filter(agreed::permit)
-        .collect(Collectors.toUnmodifiableSet());
+    return TABLE.permitted(this, agreed);
   }
 
   /** Whether nothing more may come on the main connection, with these extensions agreed. */
@@ -113,12 +96,6 @@ public enum DestinationState {
    * @throws ProtocolException if it may not come now; the migration is aborted then
    */
   public DestinationState next(Command command, Extensions agreed) throws ProtocolException {
-    DestinationState to = moves(this).get(command);
-    if (to == null || !agreed.permit(command)) {
-      String legal =
-          isFinal(agreed) ? "no further command" : "one of " + new TreeSet<>(permitted(agreed));
-      throw new ProtocolException(legal, command.toString()).inState(name());
-    }
-    return to;
+    return TABLE.next(this, command, agreed);
   }
 }

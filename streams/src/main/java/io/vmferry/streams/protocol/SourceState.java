@@ -4,11 +4,7 @@ import io.vmferry.streams.wire.Command;
 import io.vmferry.streams.wire.Extensions;
 import io.vmferry.streams.wire.ProtocolException;
 import io.vmferry.streams.wire.Status;
-import java.util.EnumMap;
-import java.util.Map;
 import java.util.Set;
-import java.util.TreeSet;
-import java.util.stream.Collectors;
 
 /**
  * Where the source stands on the main connection: the mirror of {@link DestinationState}, with the
@@ -53,54 +49,40 @@ public enum SourceState {
   /** The destination does not run the guest and will not. Final. */
   ABANDONED;
 
-  private static final Map<SourceState, Map<Command, SourceState>> NEXT =
-      new EnumMap<>(SourceState.class);
+  private static final CommandTable<SourceState> TABLE = new CommandTable<>(SourceState.class);
 
   static {
-    for (SourceState state : values()) {
-      NEXT.put(state, new EnumMap<>(Command.class));
-    }
-    allow(CONNECTED, Command.START, STARTED);
-    allow(STARTED, Command.MEMORY_FD, MEMORY_FDS_SENT);
-    allow(STARTED, Command.IDENTIFY, STARTED);
-    allow(STARTED, Command.CONFIG, CONFIGURED);
-    allow(MEMORY_FDS_SENT, Command.MEMORY_FD, MEMORY_FDS_SENT);
-    allow(MEMORY_FDS_SENT, Command.CONFIG, CONFIGURED);
-    allow(CONFIGURED, Command.MEMORY, CONFIGURED);
-    allow(CONFIGURED, Command.MEMORY_ZERO, CONFIGURED);
-    allow(CONFIGURED, Command.MEMORY_COMPRESSED, CONFIGURED);
-    allow(CONFIGURED, Command.STATE, STATE_SENT);
-    allow(CONFIGURED, Command.DISCARD, DISCARDED);
-    allow(DISCARDED, Command.DISCARD, DISCARDED);
-    allow(DISCARDED, Command.STATE, STATE_SENT);
-    allow(STATE_SENT, Command.COMPLETE, COMPLETE_SENT);
-    allow(STATE_SENT, Command.COMPLETE_PAUSED, COMPLETE_SENT);
-    allow(COMPLETED, Command.SETTLED, SETTLED);
+    TABLE.allow(CONNECTED, Command.START, STARTED);
+    TABLE.allow(STARTED, Command.MEMORY_FD, MEMORY_FDS_SENT);
+    TABLE.allow(STARTED, Command.IDENTIFY, STARTED);
+    TABLE.allow(STARTED, Command.CONFIG, CONFIGURED);
+    TABLE.allow(MEMORY_FDS_SENT, Command.MEMORY_FD, MEMORY_FDS_SENT);
+    TABLE.allow(MEMORY_FDS_SENT, Command.CONFIG, CONFIGURED);
+    TABLE.allow(CONFIGURED, Command.MEMORY, CONFIGURED);
+    TABLE.allow(CONFIGURED, Command.MEMORY_ZERO, CONFIGURED);
+    TABLE.allow(CONFIGURED, Command.MEMORY_COMPRESSED, CONFIGURED);
+    TABLE.allow(CONFIGURED, Command.STATE, STATE_SENT);
+    TABLE.allow(CONFIGURED, Command.DISCARD, DISCARDED);
+    TABLE.allow(DISCARDED, Command.DISCARD, DISCARDED);
+    TABLE.allow(DISCARDED, Command.STATE, STATE_SENT);
+    TABLE.allow(STATE_SENT, Command.COMPLETE, COMPLETE_SENT);
+    TABLE.allow(STATE_SENT, Command.COMPLETE_PAUSED, COMPLETE_SENT);
+    TABLE.allow(COMPLETED, Command.SETTLED, SETTLED);
     for (SourceState state : values()) {
       if (state.guestIsHere() && state != ABANDONED) {
-        allow(state, Command.ABANDON, ABANDONED);
+        TABLE.allow(state, Command.ABANDON, ABANDONED);
       }
     }
   }
 
-  private static void allow(SourceState from, Command command, SourceState to) {
-    moves(from).put(command, to);
-  }
-
-  private static Map<Command, SourceState> moves(SourceState from) {
-    return NEXT.getOrDefault(from, Map.of());
-  }
-
   /** Whether the command may be sent now, with these extensions agreed. */
   public boolean permits(Command command, Extensions agreed) {
-    return agreed.permit(command) && moves(this).containsKey(command);
+    return TABLE.permits(this, command, agreed);
   }
 
   /** The commands that may be sent now, with these extensions agreed. */
   public Set<Command> permitted(Extensions agreed) {
-    return moves(this).keySet().stream()
-        .filter(agreed::permit)
-        .collect(Collectors.toUnmodifiableSet());
+    return TABLE.permitted(this, agreed);
   }
 
   /** Whether nothing more may be sent on the main connection. */
@@ -123,13 +105,7 @@ public enum SourceState {
    * @throws ProtocolException if it may not be sent now: a fault of this program
    */
   public SourceState next(Command command, Extensions agreed) throws ProtocolException {
-    SourceState to = moves(this).get(command);
-    if (to == null || !agreed.permit(command)) {
-      Set<Command> permitted = permitted(agreed);
-      String legal = permitted.isEmpty() ? "no command" : "one of " + new TreeSet<>(permitted);
-      throw new ProtocolException(legal, command.toString()).inState(name());
-    }
-    return to;
+    return TABLE.next(this, command, agreed);
   }
 
   /**

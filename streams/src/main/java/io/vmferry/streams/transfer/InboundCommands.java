@@ -2,11 +2,8 @@ package io.vmferry.streams.transfer;
 
 import io.vmferry.kvm.OwnedFd;
 import io.vmferry.kvm.memory.GuestMemory;
-import io.vmferry.kvm.sandbox.SandboxRole;
 import io.vmferry.streams.protocol.DestinationState;
 import io.vmferry.streams.protocol.VersionCheck;
-import io.vmferry.streams.sandbox.FencedWorker;
-import io.vmferry.streams.sandbox.Sandbox;
 import io.vmferry.streams.transport.Connection;
 import io.vmferry.streams.transport.Payloads;
 import io.vmferry.streams.wire.Command;
@@ -22,7 +19,6 @@ import java.io.EOFException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.time.Duration;
-import java.util.Objects;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.LongConsumer;
 import org.apache.pekko.NotUsed;
@@ -80,7 +76,7 @@ public final class InboundCommands extends GraphStage<SourceShape<Inbound>> {
   /** What the consumer said, with the memory if it was asked about Config. */
   private record Said(Response response, @Nullable MemoryReceiver receiver) {}
 
-  private final class Logic extends GraphStageLogic {
+  private final class Logic extends HearingLogic {
     private final ByteBuffer header = ByteBuffer.allocateDirect(WireFormat.REQUEST_BYTES);
     private final AsyncCallback<Said> answered = createAsyncCallback(this::onAnswer);
     private DestinationState state = DestinationState.ESTABLISHED;
@@ -89,10 +85,9 @@ public final class InboundCommands extends GraphStage<SourceShape<Inbound>> {
     private @Nullable MemoryReceiver receiver;
     private boolean awaitsAnswer;
     private int descriptors;
-    private @Nullable FencedWorker worker;
 
     Logic() {
-      super(shape);
+      super(shape, "main-" + connection.describe());
       setHandler(
           out,
           new AbstractOutHandler() {
@@ -105,23 +100,9 @@ public final class InboundCommands extends GraphStage<SourceShape<Inbound>> {
           });
     }
 
-    @Override
-    public void preStart() {
-      worker =
-          Sandbox.of(materializer().system())
-              .worker(SandboxRole.HEARS_PEER, "main-" + connection.describe());
-    }
-
-    @Override
-    public void postStop() {
-      if (worker != null) {
-        worker.close();
-      }
-    }
-
     private void next() {
       try {
-        Inbound event = Objects.requireNonNull(worker).call(this::read);
+        Inbound event = hear(this::read);
         if (event instanceof Inbound.Settled) {
           emit(out, event, this::completeStage);
         } else {

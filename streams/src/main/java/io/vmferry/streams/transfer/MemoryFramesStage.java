@@ -1,8 +1,5 @@
 package io.vmferry.streams.transfer;
 
-import io.vmferry.kvm.sandbox.SandboxRole;
-import io.vmferry.streams.sandbox.FencedWorker;
-import io.vmferry.streams.sandbox.Sandbox;
 import io.vmferry.streams.transport.Connection;
 import io.vmferry.streams.wire.ProtocolException;
 import io.vmferry.streams.wire.Request;
@@ -10,7 +7,6 @@ import io.vmferry.streams.wire.Response;
 import io.vmferry.streams.wire.WireFormat;
 import java.io.IOException;
 import java.nio.ByteBuffer;
-import java.util.Objects;
 import org.apache.pekko.stream.Attributes;
 import org.apache.pekko.stream.Outlet;
 import org.apache.pekko.stream.SourceShape;
@@ -45,12 +41,11 @@ final class MemoryFramesStage extends GraphStage<SourceShape<ReceivedMemory>> {
     return new Logic();
   }
 
-  private final class Logic extends GraphStageLogic {
+  private final class Logic extends HearingLogic {
     private final ByteBuffer header = ByteBuffer.allocateDirect(WireFormat.REQUEST_BYTES);
-    private @Nullable FencedWorker worker;
 
     Logic() {
-      super(shape);
+      super(shape, "memory-" + connection.describe());
       setHandler(
           out,
           new AbstractOutHandler() {
@@ -61,23 +56,9 @@ final class MemoryFramesStage extends GraphStage<SourceShape<ReceivedMemory>> {
           });
     }
 
-    @Override
-    public void preStart() {
-      worker =
-          Sandbox.of(materializer().system())
-              .worker(SandboxRole.HEARS_PEER, "memory-" + connection.describe());
-    }
-
-    @Override
-    public void postStop() {
-      if (worker != null) {
-        worker.close();
-      }
-    }
-
     private void next() {
       try {
-        ReceivedMemory received = Objects.requireNonNull(worker).call(this::receive);
+        ReceivedMemory received = hear(this::receive);
         if (received == null) {
           completeStage();
         } else {

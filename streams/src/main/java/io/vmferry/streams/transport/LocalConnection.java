@@ -4,42 +4,19 @@ import io.vmferry.kvm.OwnedFd;
 import io.vmferry.kvm.socket.UnixConnection;
 import java.io.IOException;
 import java.nio.ByteBuffer;
-import java.time.Duration;
-import java.util.function.BooleanSupplier;
 
 /** A connection over a UNIX socket, which can pass descriptors. */
-public final class LocalConnection implements Connection {
+public final class LocalConnection extends ChannelConnection {
   private final UnixConnection socket;
-  private final ChannelIo<UnixConnection> io;
 
   private LocalConnection(UnixConnection socket) {
+    super(ChannelIo.over(socket, "unix " + socket.path()));
     this.socket = socket;
-    this.io = ChannelIo.over(socket, "unix " + socket.path());
   }
 
   /** Takes a connected socket over. */
   static LocalConnection of(UnixConnection socket) {
     return new LocalConnection(socket);
-  }
-
-  @Override
-  public void readFully(ByteBuffer into) throws IOException {
-    io.readFully(into, false);
-  }
-
-  @Override
-  public boolean readFullyOrEof(ByteBuffer into) throws IOException {
-    return io.readFully(into, true);
-  }
-
-  @Override
-  public int read(ByteBuffer into) throws IOException {
-    return io.read(into);
-  }
-
-  @Override
-  public void writeFully(ByteBuffer... from) throws IOException {
-    io.writeFully(from);
   }
 
   @Override
@@ -80,47 +57,7 @@ public final class LocalConnection implements Connection {
     return fd;
   }
 
-  @Override
-  public void setReadTimeout(Duration timeout, BooleanSupplier due) {
-    io.setReadTimeout(timeout, due);
-  }
-
-  @Override
-  public void setWriteTimeout(Duration timeout) {
-    io.setWriteTimeout(timeout);
-  }
-
   /** Does nothing: a UNIX socket never waits for more to send. */
   @Override
   public void noDelay(boolean on) {}
-
-  @Override
-  public long bytesRead() {
-    return io.bytesRead();
-  }
-
-  @Override
-  public long bytesWritten() {
-    return io.bytesWritten();
-  }
-
-  @Override
-  public boolean isOpen() {
-    return io.isOpen();
-  }
-
-  @Override
-  public String describe() {
-    return io.name();
-  }
-
-  @Override
-  public void close() {
-    io.close();
-  }
-
-  @Override
-  public String toString() {
-    return describe();
-  }
 }

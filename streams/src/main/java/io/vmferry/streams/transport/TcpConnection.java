@@ -9,7 +9,6 @@ import java.nio.ByteBuffer;
 import java.nio.channels.SocketChannel;
 import java.security.cert.X509Certificate;
 import java.time.Duration;
-import java.util.function.BooleanSupplier;
 import javax.net.ssl.SSLEngine;
 import javax.net.ssl.SSLPeerUnverifiedException;
 import jdk.net.ExtendedSocketOptions;
@@ -24,20 +23,19 @@ import org.jspecify.annotations.Nullable;
  * is out of reach, so a write that makes no progress for two minutes is ended by {@link StallWatch}
  * and whoever waits for an answer sets a read timeout.
  */
-public final class TcpConnection implements Connection {
+public final class TcpConnection extends ChannelConnection {
   private static final int KEEPALIVE_IDLE_SECONDS = 60;
   private static final int KEEPALIVE_INTERVAL_SECONDS = 15;
   private static final int KEEPALIVE_PROBES = 4;
 
   private final SocketChannel channel;
   private final @Nullable TlsChannel tls;
-  private final ChannelIo<?> io;
 
-  private TcpConnection(SocketChannel channel, @Nullable SSLEngine engine, String ends) {
+  private TcpConnection(SocketChannel channel, @Nullable TlsChannel tls, String ends) {
+    super(
+        tls == null ? ChannelIo.over(channel, "tcp " + ends) : ChannelIo.over(tls, "tls " + ends));
     this.channel = channel;
-    this.tls = engine == null ? null : new TlsChannel(channel, engine);
-    this.io =
-        tls == null ? ChannelIo.over(channel, "tcp " + ends) : ChannelIo.over(tls, "tls " + ends);
+    this.tls = tls;
   }
 
   /**
@@ -54,7 +52,7 @@ public final class TcpConnection implements Connection {
       channel.setOption(ExtendedSocketOptions.TCP_KEEPCOUNT, KEEPALIVE_PROBES);
       return new TcpConnection(
           channel,
-          engine,
+          engine == null ? null : new TlsChannel(channel, engine),
           text(channel.getLocalAddress()) + " to " + text(channel.getRemoteAddress()));
     } catch (IOException | RuntimeException e) {
       channel.close();
@@ -107,26 +105,6 @@ public final class TcpConnection implements Connection {
   }
 
   @Override
-  public void readFully(ByteBuffer into) throws IOException {
-    io.readFully(into, false);
-  }
-
-  @Override
-  public boolean readFullyOrEof(ByteBuffer into) throws IOException {
-    return io.readFully(into, true);
-  }
-
-  @Override
-  public int read(ByteBuffer into) throws IOException {
-    return io.read(into);
-  }
-
-  @Override
-  public void writeFully(ByteBuffer... from) throws IOException {
-    io.writeFully(from);
-  }
-
-  @Override
   public boolean passesDescriptors() {
     return false;
   }
@@ -142,48 +120,7 @@ public final class TcpConnection implements Connection {
   }
 
   @Override
-  public void setReadTimeout(Duration timeout, BooleanSupplier due) {
-    io.setReadTimeout(timeout, due);
-  }
-
-  /** How long a write may wait for the peer to take anything; zero is for ever, default 2 min. */
-  @Override
-  public void setWriteTimeout(Duration timeout) {
-    io.setWriteTimeout(timeout);
-  }
-
-  @Override
   public void noDelay(boolean on) throws IOException {
     channel.setOption(StandardSocketOptions.TCP_NODELAY, on);
-  }
-
-  @Override
-  public long bytesRead() {
-    return io.bytesRead();
-  }
-
-  @Override
-  public long bytesWritten() {
-    return io.bytesWritten();
-  }
-
-  @Override
-  public boolean isOpen() {
-    return io.isOpen();
-  }
-
-  @Override
-  public String describe() {
-    return io.name();
-  }
-
-  @Override
-  public void close() {
-    io.close();
-  }
-
-  @Override
-  public String toString() {
-    return describe();
   }
 }
