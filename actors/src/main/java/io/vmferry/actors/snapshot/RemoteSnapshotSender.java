@@ -17,6 +17,7 @@ import io.vmferry.streams.transfer.PrecopySender;
 import io.vmferry.streams.transfer.Throttle;
 import io.vmferry.streams.transport.Connection;
 import io.vmferry.streams.transport.MigrationUrl;
+import io.vmferry.streams.wire.Extension;
 import io.vmferry.streams.wire.Extensions;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -78,7 +79,7 @@ public final class RemoteSnapshotSender implements AutoCloseable {
    */
   public void restore(int connections, Materializer materializer) throws IOException {
     // Connected first: a destination that is not there must not cost a load.
-    start();
+    start(Extensions.NONE);
     try (SnapshotMemory files = SnapshotMemory.create(snapshot, PageSize.KIB_4)) {
       files.loadAll(bytes -> {});
       GuestMemory memory = files.memory();
@@ -105,7 +106,7 @@ public final class RemoteSnapshotSender implements AutoCloseable {
    *     page it lacks
    */
   public void restoreOnDemand() throws IOException {
-    start();
+    start(Extensions.of(Extension.NAMED_ANSWERS));
     try (GuestMemory addresses = SlotMemory.create(snapshot.config(), PageSize.KIB_4)) {
       Connection faults = channel.faultConnections(1).get(0);
       FaultServing serving =
@@ -113,6 +114,7 @@ public final class RemoteSnapshotSender implements AutoCloseable {
               faults,
               addresses,
               FaultServing.servedPages(addresses),
+              channel.agreed(),
               new SnapshotPages(snapshot, addresses),
               progress::done);
       // Before State: the destination may ask for pages to restore it.
@@ -128,8 +130,8 @@ public final class RemoteSnapshotSender implements AutoCloseable {
     }
   }
 
-  private void start() throws IOException {
-    channel.start(Extensions.NONE);
+  private void start(Extensions offered) throws IOException {
+    channel.start(offered);
     progress.begins(snapshot.config().memoryBytes());
     channel.config(snapshot.config().raw().asByteBuffer());
   }

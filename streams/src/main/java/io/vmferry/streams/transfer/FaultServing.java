@@ -139,10 +139,11 @@ public final class FaultServing {
   }
 
   /**
-   * Serves a destination of version 0 from elsewhere than memory.
+   * Serves a destination that asks for every page from elsewhere than memory.
    *
    * @param memory where the destination's addresses are; nothing of it is touched
    * @param served as above
+   * @param agreed the migration's extensions, without PUSH
    * @param bytes the pages' contents; what cannot be had is an error to the destination
    * @param progress as above
    */
@@ -150,10 +151,10 @@ public final class FaultServing {
       Connection connection,
       GuestMemory memory,
       PresentBitmap served,
+      Extensions agreed,
       PageBytes bytes,
       LongConsumer progress) {
-    return new FaultServing(
-        connection, memory, served, Extensions.NONE, null, null, bytes, progress);
+    return new FaultServing(connection, memory, served, agreed, null, null, bytes, progress);
   }
 
   /** A bitmap for the 4 KiB pages of a guest, none served yet. */
