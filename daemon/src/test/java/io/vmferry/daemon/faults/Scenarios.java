@@ -36,6 +36,7 @@ final class Scenarios {
   private static final Set<String> FOUND =
       Set.of(
           "postcopy, push role 1: cut before",
+          "postcopy, fault PAGE_FAULT 1: duplicate",
           "hybrid, push role 1: half close before",
           "postcopy, recovering, resume MISSING 1: kill before, source");
 
@@ -175,10 +176,12 @@ final class Scenarios {
     if (kind.command() == Command.MEMORY && !kind.answer()) {
       faults.add(Fault.FLIP_PAGES);
     }
-    if (kind.carrier() == Carrier.MAIN && !kind.answer()) {
-      faults.add(Fault.REFUSE);
+    if (!kind.answer() && kind.carrier() != Carrier.HEARTBEAT) {
       faults.add(Fault.FULL);
       faults.add(Fault.NO_DESCRIPTORS);
+    }
+    if (!kind.answer() && kind.carrier() == Carrier.MAIN) {
+      faults.add(Fault.REFUSE);
     }
     // Config and State are JSON without a checksum of their own: a flip among their bytes is for
     // TLS to find, and the header's are flipped at every other message.
@@ -255,9 +258,8 @@ final class Scenarios {
       Mode mode = pick(List.of(Mode.values()), random);
       Point point = pick(points(mode), random);
       Scenario scenario = pick(at(mode, point), random);
-      if (scenario.fault() == Fault.KILL || scenario.fault() == Fault.NO_DESCRIPTORS) {
-        // A new process takes longer than all the rest; the matrix has them. Without descriptors a
-        // destination does not recover yet: docs/reliability.md.
+      if (scenario.fault() == Fault.KILL) {
+        // A new process takes longer than all the rest; the matrix has them.
         continue;
       }
       Trap trap = scenario.trap();
